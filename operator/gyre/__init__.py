@@ -1,0 +1,3 @@
+"""gyre: the whole life of a machine-learning model on Kubernetes, from declarative resources."""
+
+__version__ = "0.1.0"

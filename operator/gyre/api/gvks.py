@@ -1,0 +1,37 @@
+"""Every kind of resource that gyre names, once."""
+
+from __future__ import annotations
+
+from gyre.api.effects import Gvk
+
+GROUP = "gyre.dev"
+VERSION = "v1alpha1"
+
+
+def ours(kind: str, plural: str, *, namespaced: bool = True) -> Gvk:
+    return Gvk(GROUP, VERSION, kind, plural, namespaced)
+
+
+TRAINING_JOB = ours("TrainingJob", "trainingjobs")
+DATASET = ours("Dataset", "datasets")
+MODEL = ours("Model", "models")
+MODEL_VERSION = ours("ModelVersion", "modelversions")
+
+CONFIG_MAP = Gvk("", "v1", "ConfigMap", "configmaps")
+EVENT = Gvk("", "v1", "Event", "events")
+NODE = Gvk("", "v1", "Node", "nodes", namespaced=False)
+PERSISTENT_VOLUME_CLAIM = Gvk("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+POD = Gvk("", "v1", "Pod", "pods")
+SECRET = Gvk("", "v1", "Secret", "secrets")
+SERVICE_ACCOUNT = Gvk("", "v1", "ServiceAccount", "serviceaccounts")
+JOB = Gvk("batch", "v1", "Job", "jobs")
+LEASE = Gvk("coordination.k8s.io", "v1", "Lease", "leases")
+ROLE = Gvk("rbac.authorization.k8s.io", "v1", "Role", "roles")
+ROLE_BINDING = Gvk("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
+CUSTOM_RESOURCE_DEFINITION = Gvk(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
+)
+
+RAY_JOB = Gvk("ray.io", "v1", "RayJob", "rayjobs")
+RAY_CLUSTER = Gvk("ray.io", "v1", "RayCluster", "rayclusters")
+LOCAL_QUEUE = Gvk("kueue.x-k8s.io", "v1beta2", "LocalQueue", "localqueues")

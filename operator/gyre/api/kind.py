@@ -1,0 +1,152 @@
+"""What a kind is to the engine: five functions and three tables. Pure: nothing here reads or writes.
+
+`Kind` is the contract between `kinds/` and `engine/`:
+
+    seen     = await kind.gather(reader, resource)         reads only, from the cache unless `fetch`
+    decision = kind.decide(resource, seen, now)            pure
+    engine carries out decision.effects in order           the only writes
+    status   = kind.summarize(resource, seen, decision, now)   pure; written at the end of every reconcile, if it differs
+
+Status is never an input of `decide`: what must be remembered lives in a child (a ledger ConfigMap), so that a status lost,
+stale or edited by hand changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from gyre.api.effects import Effect, Gvk, Manifest, Ref
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+"""Label with the value `gyre` on everything we create; children are watched through it, server-side."""
+
+Object = dict[str, Any]
+"""A live object as the API server returned it, without `managedFields`. Treat as read-only."""
+
+
+class Reader(Protocol):
+    """What `gather` may ask. Everything but `fetch` answers from the cache, at once."""
+
+    def get(self, ref: Ref) -> Object | None:
+        """The object, or None when it does not exist (or its kind is not watched: use `fetch` for those)."""
+
+    def owned(self, gvk: Gvk, owner_uid: str) -> Sequence[Object]:
+        """All watched objects of a kind whose controller ownerReference has this UID, by name."""
+
+    def labelled(self, gvk: Gvk, namespace: str, label: str, value: str) -> Sequence[Object]:
+        """All watched objects of a kind in a namespace with this label, by name (indexed for `Kind.labels`)."""
+
+    def everything(self, gvk: Gvk) -> Sequence[Object]:
+        """All watched objects of a kind, by namespace and name. Linear: for small kinds such as Node."""
+
+    def referrers(self, ref: Ref, gvk: Gvk) -> Sequence[Object]:
+        """All objects of one of our kinds whose `Kind.references` name `ref`."""
+
+    async def fetch(self, ref: Ref) -> Object | None:
+        """A live GET. For kinds that are not watched (Secret, PersistentVolumeClaim, CustomResourceDefinition)."""
+
+
+class Outcome(StrEnum):
+    """How a decision leaves the object; the engine turns it into kstatus' conditions."""
+
+    SETTLED = "Settled"        # Ready=True (or finished well); nothing to do until something changes
+    PROGRESSING = "Progressing"  # Reconciling=True
+    WAITING = "Waiting"        # Reconciling=True, for something outside; no event spam
+    STALLED = "Stalled"        # Stalled=True, a Warning event once; until a generation or a watched object changes
+    FAILED = "Failed"          # a bounded kind ended badly: Succeeded=False, Stalled=True, final
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do next and why. `reason` is CamelCase from the kind's Reason enum; `after` in seconds from now, None = no timer."""
+
+    outcome: Outcome
+    reason: str
+    message: str
+    effects: tuple[Effect, ...] = ()
+    after: float | None = None
+
+    @classmethod
+    def settled(cls, reason: str, message: str, *effects: Effect, after: float | None = None) -> Decision:
+        return cls(Outcome.SETTLED, reason, message, effects, after)
+
+    @classmethod
+    def progressing(cls, reason: str, message: str, *effects: Effect, after: float | None = None) -> Decision:
+        return cls(Outcome.PROGRESSING, reason, message, effects, after)
+
+    @classmethod
+    def waiting(cls, reason: str, message: str, *effects: Effect, after: float | None = None) -> Decision:
+        return cls(Outcome.WAITING, reason, message, effects, after)
+
+    @classmethod
+    def stalled(cls, reason: str, message: str, *effects: Effect, after: float | None = None) -> Decision:
+        return cls(Outcome.STALLED, reason, message, effects, after)
+
+    @classmethod
+    def failed(cls, reason: str, message: str, *effects: Effect) -> Decision:
+        return cls(Outcome.FAILED, reason, message, effects, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A kind of object whose changes wake ours.
+
+    Children with a controller ownerReference wake their owner by themselves, and `Kind.references` wakes referrers; `keys`
+    is only for the rest: it maps a changed object to (namespace, name) of the resources to look at again.
+    `managed` restricts the watch, at the server, to objects with the label `app.kubernetes.io/managed-by=gyre`.
+    """
+
+    gvk: Gvk
+    keys: Callable[[Object], Iterable[tuple[str, str]]] | None = None
+    managed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An API permission that the kind needs beyond what `owns` and `watches` imply."""
+
+    gvk: Gvk
+    verbs: tuple[str, ...]
+    subresource: str = ""
+
+
+class Model(Protocol):
+    """What the engine needs of a parsed resource (`gyre.api.schema.Resource` provides it)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+
+
+R = TypeVar("R", bound=Any)
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[R, S]):
+    """One kind of gyre resource, whole."""
+
+    model: type[R]
+    gvk: Gvk
+    gather: Callable[[Reader, R], Awaitable[S]]
+    decide: Callable[[R, S, datetime], Decision]
+    summarize: Callable[[R, S, Decision, datetime], Mapping[str, Any]]
+    owns: tuple[Gvk, ...] = ()
+    """Kinds of children that carry our controller ownerReference: written by us, watched, waking their owner."""
+    watches: tuple[Watch, ...] = ()
+    references: Callable[[R], Iterable[Ref]] = field(default=lambda _: ())
+    """Objects named by the spec: a change of one wakes the resource, and `Reader.referrers` finds it the other way round."""
+    labels: tuple[tuple[Gvk, str], ...] = ()
+    """(kind, label) pairs that `Reader.labelled` is asked for; the cache keeps an index of them."""
+    grants: tuple[Grant, ...] = ()
+    policies: Callable[[], tuple[Manifest, ...]] = field(default=tuple)
+    """ValidatingAdmissionPolicies and bindings that enforce this kind's cross-object rules in the API server."""
