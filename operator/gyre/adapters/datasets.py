@@ -1,8 +1,8 @@
 """A Dataset as the other kinds see it: where its data lie and which digest they have now.
 
-A published object is read through its own API (spec and status), never through the kind that writes it. A status that was
-not written for the newest spec counts as not ready, so nobody trains on what was asked for before. Never raises: a half
-written object is simply not ready.
+A published object is read through its own API (spec and status), never through the kind that writes it. A status that
+was not written for the newest spec counts as not ready, so nobody trains on what was asked for before. Never raises: a
+half written object is simply not ready.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Source: TypeAlias = PvcSource | S3Source
 
 @dataclass(frozen=True, slots=True)
 class DatasetView:
-    """What a reader of a Dataset may rely on. `version` and `digest` are set whenever a version exists, ready or not."""
+    """What a reader of a Dataset may rely on; `version` and `digest` are set once a version exists, ready or not."""
 
     name: str
     namespace: str
