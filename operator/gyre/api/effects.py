@@ -71,14 +71,6 @@ class Delete:
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finalizer:
-    """Put or take a finalizer on the reconciled object itself; only for things outside the cluster."""
-
-    name: str
-    present: bool
-
-
 class NoteType(StrEnum):
     NORMAL = "Normal"
     WARNING = "Warning"
@@ -96,4 +88,4 @@ class Note:
     type: NoteType = NoteType.NORMAL
 
 
-Effect: TypeAlias = Apply | Create | Delete | Finalizer | Note
+Effect: TypeAlias = Apply | Create | Delete | Note

@@ -53,11 +53,11 @@ class Reader(Protocol):
 class Outcome(StrEnum):
     """How a decision leaves the object; the engine turns it into kstatus' conditions."""
 
-    SETTLED = "Settled"        # Ready=True (or finished well); nothing to do until something changes
+    SETTLED = "Settled"  # Ready=True (or finished well); nothing to do until something changes
     PROGRESSING = "Progressing"  # Reconciling=True
-    WAITING = "Waiting"        # Reconciling=True, for something outside; no event spam
-    STALLED = "Stalled"        # Stalled=True, a Warning event once; until a generation or a watched object changes
-    FAILED = "Failed"          # a bounded kind ended badly: Succeeded=False, Stalled=True, final
+    WAITING = "Waiting"  # Reconciling=True, for something outside; no event spam
+    STALLED = "Stalled"  # Stalled=True, a Warning event once; until a generation or a watched object changes
+    FAILED = "Failed"  # a bounded kind ended badly: Succeeded=False, Stalled=True, final
 
 
 @dataclass(frozen=True, slots=True)

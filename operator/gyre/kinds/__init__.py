@@ -1,0 +1,13 @@
+"""The table of contents of the system: every kind of resource that gyre drives, in the order in which they depend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gyre.api.kind import Kind
+from gyre.kinds.dataset import KIND as DATASET
+from gyre.kinds.model import KIND as MODEL
+from gyre.kinds.modelversion import KIND as MODEL_VERSION
+from gyre.kinds.trainingjob import KIND as TRAINING_JOB
+
+KINDS: tuple[Kind[Any, Any], ...] = (DATASET, TRAINING_JOB, MODEL, MODEL_VERSION)

@@ -1,0 +1,188 @@
+"""Carries effects out: the only place where gyre writes children.
+
+Promises   effects go in order and stop at the first that fails; an `Apply` whose intent the live object already contains is
+           not sent; a stranger's object of the same name is never touched; no write leaves without the lease.
+Never      decides anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gyre.api.effects import Apply, Create, Delete, Effect, Manifest, Note, Ref
+from gyre.api.kind import Object
+from gyre.engine.cache import Cache
+from gyre.engine.metrics import WRITES
+from gyre.kube import errors
+from gyre.kube.client import Api
+from gyre.kube.paths import KindOf
+
+REMEMBERED_NO_OPS = 20_000
+
+
+class NotLeader(Exception):
+    """The lease is not held: nothing may be written."""
+
+
+class NameTaken(Exception):
+    """A child's name belongs to an object that is not ours."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(f"{ref} exists and belongs to somebody else; rename it or this resource")
+        self.ref = ref
+
+
+def contains(live: Any, intent: Any) -> bool:
+    """Whether a live object already says everything the intent says. Lists must agree in length and order."""
+    if isinstance(intent, Mapping):
+        return isinstance(live, Mapping) and all(contains(live.get(key), value) for key, value in intent.items())
+    if isinstance(intent, list | tuple):
+        return (
+            isinstance(live, list)
+            and len(live) == len(intent)
+            and all(contains(a, b) for a, b in zip(live, intent, strict=True))
+        )
+    return bool(live == intent) or (live is None and intent in ("", False))
+
+
+def owner_uid(manifest: Manifest) -> str | None:
+    for owner in manifest["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return str(owner["uid"])
+    return None
+
+
+class Writer:
+    """Applies effects for one engine. `may_write` is the lease: it is asked before every request."""
+
+    def __init__(self, api: Api, cache: Cache, kind_of: KindOf, may_write: Callable[[], bool]) -> None:
+        self._api, self._cache, self._kind_of, self._may_write = api, cache, kind_of, may_write
+        self._no_ops: OrderedDict[Ref, tuple[int, str]] = OrderedDict()
+
+    async def carry_out(self, effects: Iterable[Effect], *, manager: str) -> bool:
+        """Carry out in order; True when something changed. Notes are not effects on the world: see `events`.
+
+        A guarded `Apply` that has nothing to change is not sent, yet it guards what follows: before the first request of
+        the same decision the guard is checked with a live GET, so that no child is made or deleted on a stale view.
+        """
+        changed, unchecked = False, dict[Ref, str]()
+        for effect in effects:
+            match effect:
+                case Apply(manifest, guard):
+                    changed |= await self._apply(manifest, guard, manager, unchecked)
+                case Create(manifest):
+                    changed |= await self._create(manifest, manager, unchecked)
+                case Delete(ref, uid):
+                    changed |= await self._delete(ref, uid, unchecked)
+                case Note():
+                    pass
+        return changed
+
+    async def status(self, ref: Ref, uid: str, status: Mapping[str, Any], *, manager: str) -> None:
+        """Write the whole status of one of our resources; `uid` keeps it from hitting a namesake."""
+        self._check_lease()
+        manifest = {
+            "apiVersion": ref.gvk.api_version,
+            "kind": ref.gvk.kind,
+            "metadata": _address(ref) | {"uid": uid},
+            "status": status,
+        }
+        answer = await self._api.apply(ref, manifest, manager=f"{manager}-status", subresource="status")
+        self._wrote(ref, "status", answer)
+
+    async def _apply(self, manifest: Manifest, guard: str | None, manager: str, unchecked: dict[Ref, str]) -> bool:
+        ref = self._kind_of.ref(manifest)
+        known = self._cache.entry(ref)
+        live = known.read() if known else None
+        if live is not None:
+            _must_be_ours(ref, live, manifest)
+            if guard is None and contains(live, manifest):
+                return False
+            if guard is not None and guard == live["metadata"]["resourceVersion"] and contains(live, manifest):
+                unchecked[ref] = guard
+                return False
+            if guard is None and known and self._no_ops.get(ref) == (known.version, _digest(manifest)):
+                return False
+        await self._may_proceed(unchecked)
+        metadata = dict(manifest["metadata"])
+        if live is not None:
+            metadata["uid"] = live["metadata"]["uid"]
+        if guard is not None:
+            metadata["resourceVersion"] = guard
+        answer = await self._api.apply(ref, {**manifest, "metadata": metadata}, manager=manager)
+        changed = known is None or int(answer["metadata"]["resourceVersion"]) != known.version
+        if not changed and known is not None:
+            self._remember_no_op(ref, known.version, _digest(manifest))
+        self._wrote(ref, "apply", answer)
+        return changed
+
+    async def _create(self, manifest: Manifest, manager: str, unchecked: dict[Ref, str]) -> bool:
+        ref = self._kind_of.ref(manifest)
+        live = self._cache.get(ref)
+        if live is not None:
+            _must_be_ours(ref, live, manifest)
+            return False
+        await self._may_proceed(unchecked)
+        try:
+            answer = await self._api.create(ref, manifest, manager=manager)
+        except errors.AlreadyExists:
+            answer = await self._api.get(ref)
+            _must_be_ours(ref, answer, manifest)
+            self._cache.observe(ref.gvk, answer)
+            return False
+        self._wrote(ref, "create", answer)
+        return True
+
+    async def _delete(self, ref: Ref, uid: str, unchecked: dict[Ref, str]) -> bool:
+        live = self._cache.get(ref)
+        if live is not None and (live["metadata"]["uid"] != uid or live["metadata"].get("deletionTimestamp")):
+            return False
+        await self._may_proceed(unchecked)
+        try:
+            await self._api.delete(ref, uid=uid)
+        except (errors.NotFound, errors.Conflict):
+            return False
+        WRITES.labels(ref.gvk.kind, "delete").inc()
+        return True
+
+    async def _may_proceed(self, unchecked: dict[Ref, str]) -> None:
+        """Ask for the lease and settle the guards of this decision that nothing was sent for."""
+        while unchecked:
+            ref, seen = unchecked.popitem()
+            live = await self._api.get(ref)
+            self._cache.observe(ref.gvk, live)
+            if live["metadata"]["resourceVersion"] != seen:
+                raise errors.Conflict(409, "Conflict", f"{ref} has moved on since it was read")
+        self._check_lease()
+
+    def _check_lease(self) -> None:
+        if not self._may_write():
+            raise NotLeader("the lease was lost; another replica writes now")
+
+    def _wrote(self, ref: Ref, verb: str, answer: Object) -> None:
+        WRITES.labels(ref.gvk.kind, verb).inc()
+        self._cache.observe(ref.gvk, answer)
+
+    def _remember_no_op(self, ref: Ref, version: int, digest: str) -> None:
+        self._no_ops[ref] = (version, digest)
+        self._no_ops.move_to_end(ref)
+        if len(self._no_ops) > REMEMBERED_NO_OPS:
+            self._no_ops.popitem(last=False)
+
+
+def _must_be_ours(ref: Ref, live: Object, manifest: Manifest) -> None:
+    wanted = owner_uid(manifest)
+    if wanted is not None and owner_uid(live) != wanted:
+        raise NameTaken(ref)
+
+
+def _address(ref: Ref) -> dict[str, str]:
+    return {"name": ref.name, "namespace": ref.namespace} if ref.namespace else {"name": ref.name}
+
+
+def _digest(manifest: Manifest) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,145 @@
+"""One look at one resource: gather → decide → effects → status.
+
+Promises   effects before status, one status write at the most and only when it differs; a decision whose effects changed
+           something is followed by another look at once, so that status tells what is, not what was meant.
+Never      keeps anything between two looks.
+
+Errors: a stale view (`Conflict`) or an unreachable API server says nothing about the resource and is tried again; what the
+server rejects, and a name that a stranger holds, is said on the resource as Stalled and tried again ever more rarely.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gyre.api.effects import Note, NoteType
+from gyre.api.kind import Decision, Kind, Object, Outcome
+from gyre.engine.cache import Cache
+from gyre.engine.clock import Monotonic, Now
+from gyre.engine.effects import NameTaken, Writer
+from gyre.engine.events import Recorder
+from gyre.engine.metrics import ERRORS, RECONCILE_SECONDS, RECONCILES
+from gyre.engine.routing import Key
+from gyre.kube import errors
+
+log = logging.getLogger("gyre.decisions")
+
+LOOKS = 6
+"""Looks at the most in one reconcile: a safety net against two rules that undo each other, which is a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the queue does next: nothing, a timer (`after`, seconds), or a back-off (`failed`, not sooner than `after`)."""
+
+    after: float | None = None
+    failed: bool = False
+    gone: bool = False
+
+
+class Reconciler:
+    def __init__(
+        self,
+        kinds: Mapping[Any, Kind[Any, Any]],
+        cache: Cache,
+        writer: Writer,
+        recorder: Recorder,
+        *,
+        now: Now,
+        monotonic: Monotonic,
+    ) -> None:
+        self._kinds, self._cache, self._writer, self._recorder = kinds, cache, writer, recorder
+        self._now, self._monotonic = now, monotonic
+
+    async def reconcile(self, key: Key) -> Result:
+        started = self._monotonic()
+        name = key.gvk.kind
+        try:
+            result, outcome = await self._reconcile(key)
+        except errors.Conflict as problem:
+            result, outcome = Result(failed=True), "Conflict"
+            log.info("%s: %s; looking again", key, problem.message)
+        except errors.NotFound as problem:
+            result, outcome = Result(failed=True), "NotFound"
+            log.info("%s: %s; looking again", key, problem.message)
+        except errors.ApiError as problem:
+            result, outcome = Result(failed=True, after=problem.retry_after), type(problem).__name__
+            log.warning("%s: the API server did not do it: %s", key, problem)
+        except Exception as problem:
+            result, outcome = Result(failed=True), type(problem).__name__
+            log.exception("%s: a bug in gyre; the resource is left as it is and tried again", key)
+        if result.failed:
+            ERRORS.labels(name, outcome).inc()
+        RECONCILES.labels(name, outcome).inc()
+        RECONCILE_SECONDS.labels(name).observe(self._monotonic() - started)
+        return result
+
+    async def _reconcile(self, key: Key) -> tuple[Result, str]:
+        kind, looks, changed = self._kinds[key.gvk], 0, False
+        manager = f"gyre-{key.gvk.kind.lower()}"
+        notes: dict[Note, None] = {}
+        problem: Exception | None = None
+        while True:
+            obj = self._cache.get(key.ref)
+            if obj is None or obj["metadata"].get("deletionTimestamp"):
+                return Result(gone=obj is None), "Gone"
+            resource = kind.model.parse(obj)
+            seen = await kind.gather(self._cache, resource)
+            decision = kind.decide(resource, seen, self._now())
+            notes.update(dict.fromkeys(effect for effect in decision.effects if isinstance(effect, Note)))
+            try:
+                wrote = await self._writer.carry_out(decision.effects, manager=manager)
+            except (errors.Rejected, NameTaken) as refused:
+                problem, wrote, decision = refused, False, _refused(decision, refused)
+            looks, changed = looks + 1, changed or wrote
+            if not wrote or looks == LOOKS:
+                break
+        changed |= await self._write_status(key, kind, obj, resource, seen, decision, manager)
+        if changed:
+            await self._tell(key, resource.uid, decision, notes)
+            log.info(
+                "%s",
+                key,
+                extra={
+                    "generation": resource.generation,
+                    "outcome": decision.outcome.value,
+                    "reason": decision.reason,
+                    "decision": decision.message,
+                    "effects": [_brief(effect) for effect in decision.effects],
+                },
+            )
+        return Result(after=decision.after, failed=problem is not None), decision.outcome.value
+
+    async def _write_status(
+        self, key: Key, kind: Kind[Any, Any], obj: Object, resource: Any, seen: Any, decision: Decision, manager: str
+    ) -> bool:
+        status = kind.summarize(resource, seen, decision, self._now())
+        if status == obj.get("status"):
+            return False
+        await self._writer.status(key.ref, resource.uid, status, manager=manager)
+        return True
+
+    async def _tell(self, key: Key, uid: str, decision: Decision, notes: Mapping[Note, None]) -> None:
+        bad = decision.outcome in (Outcome.STALLED, Outcome.FAILED)
+        told = dict(notes)
+        if bad and not any(note.type is NoteType.WARNING for note in notes):
+            told[Note(decision.reason, decision.message, NoteType.WARNING)] = None
+        for note in told:
+            await self._recorder.tell(key.ref, uid, note, self._now())
+
+
+def _refused(decision: Decision, problem: Exception) -> Decision:
+    """The same decision, turned into Stalled because a write was refused for good."""
+    message = problem.message if isinstance(problem, errors.ApiError) else str(problem)
+    reason = "NameTaken" if isinstance(problem, NameTaken) else "WriteRejected"
+    return replace(decision, outcome=Outcome.STALLED, reason=reason, message=message[:1000], effects=())
+
+
+def _brief(effect: Any) -> str:
+    manifest = getattr(effect, "manifest", None)
+    if manifest is not None:
+        return f"{type(effect).__name__} {manifest['kind']}/{manifest['metadata']['name']}"
+    return f"{type(effect).__name__} {getattr(effect, 'ref', None) or getattr(effect, 'reason', '')}"

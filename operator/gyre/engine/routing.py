@@ -1,0 +1,73 @@
+"""Which of our resources an observed change concerns. Pure look-ups: tables from KINDS, indexes from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gyre.api.effects import Gvk, Ref
+from gyre.api.kind import Kind, Object, Watch
+from gyre.engine.cache import Cache, controller_of, ref_of
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One resource of ours to look at. No event content: what happened is read from the cache."""
+
+    gvk: Gvk
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, ref: Ref) -> Key:
+        return cls(ref.gvk, ref.namespace, ref.name)
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.gvk, self.namespace, self.name)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.gvk.kind.lower()}/{self.namespace}/{self.name}"
+            if self.namespace
+            else f"{self.gvk.kind.lower()}/{self.name}"
+        )
+
+
+class Routes:
+    """From a changed object to the keys it wakes."""
+
+    def __init__(self, kinds: Iterable[Kind[Any, Any]]) -> None:
+        self.kinds = {kind.gvk: kind for kind in kinds}
+        self._by_owner_kind = {(gvk.api_version, gvk.kind): gvk for gvk in self.kinds}
+        self._watches: dict[Gvk, list[tuple[Gvk, Watch]]] = {}
+        for kind in self.kinds.values():
+            for watch in kind.watches:
+                self._watches.setdefault(watch.gvk, []).append((kind.gvk, watch))
+
+    def watched(self) -> dict[Gvk, bool]:
+        """Every kind to watch; True when only objects labelled as managed by gyre are wanted."""
+        wanted: dict[Gvk, bool] = dict.fromkeys(self.kinds, False)
+        for kind in self.kinds.values():
+            for child in kind.owns:
+                wanted.setdefault(child, True)
+            for watch in kind.watches:
+                wanted[watch.gvk] = wanted.get(watch.gvk, True) and watch.managed
+        return wanted
+
+    def woken(self, gvk: Gvk, obj: Object, cache: Cache) -> Iterator[Key]:
+        ref = ref_of(gvk, obj)
+        if gvk in self.kinds:
+            yield Key.of(ref)
+        owner = controller_of(obj)
+        if owner:
+            owner_gvk = self._by_owner_kind.get((owner["apiVersion"], owner["kind"]))
+            if owner_gvk:
+                yield Key(owner_gvk, ref.namespace if owner_gvk.namespaced else "", owner["name"])
+        for kind in self.kinds:
+            for referrer in cache.referrer_refs(ref, kind):
+                yield Key.of(referrer)
+        for kind, watch in self._watches.get(gvk, ()):
+            for namespace, name in watch.keys(obj) if watch.keys else ():
+                yield Key(kind, namespace, name)
