@@ -1,0 +1,121 @@
+"""Long-running processes: started detached, known by pid *and* start time, stopped by nothing but that.
+
+Promises   a process is ours only if the kernel says that this pid began when we started it; a reused pid is left alone.
+Never      looks for a process by its name.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.layout import Refused
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process, unmistakably: `born` is its start in clock ticks since boot, as /proc/<pid>/stat has it."""
+
+    pid: int
+    born: int
+    argv: tuple[str, ...]
+
+
+def born(pid: int) -> int | None:
+    """When this process began, or None if there is none, or only a zombie of it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def resident_mib(pid: int) -> float:
+    """Memory that is really in RAM, in MiB; 0 for a process that is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def age_seconds(pid: int) -> float:
+    """Seconds since the process began."""
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    began = born(pid)
+    return uptime - began / TICKS if began is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """One process with its log and pid file."""
+
+    name: str
+    argv: tuple[str, ...]
+    pid_file: Path
+    log: Path
+
+    def running(self) -> Identity | None:
+        """The process that we started, if it still lives."""
+        try:
+            noted = json.loads(self.pid_file.read_text())
+            identity = Identity(int(noted["pid"]), int(noted["born"]), tuple(noted["argv"]))
+        except (OSError, ValueError, KeyError):
+            return None
+        return identity if born(identity.pid) == identity.born else None
+
+    def start(self) -> str:
+        """Start it, unless it runs with just these arguments."""
+        identity = self.running()
+        if identity is not None:
+            if identity.argv == self.argv:
+                return "runs"
+            self.stop()
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            )
+        began = born(process.pid)
+        if began is None:
+            raise Refused(f"{self.name} ended at once:\n{self.tail()}")
+        noted = {"pid": process.pid, "born": began, "argv": self.argv}
+        scratch = self.pid_file.with_suffix(".new")
+        scratch.write_text(json.dumps(noted))
+        os.replace(scratch, self.pid_file)
+        return "started again" if identity is not None else "started"
+
+    def stop(self, grace: float = 15.0) -> None:
+        """Ask it to end, wait, insist."""
+        identity = self.running()
+        if identity is not None:
+            end(((identity.pid, identity.born),), grace)
+        self.pid_file.unlink(missing_ok=True)
+
+    def tail(self, lines: int = 12) -> str:
+        """The last lines of its log."""
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except OSError:
+            return ""
+
+
+def end(processes: Sequence[tuple[int, int]], grace: float) -> None:
+    """End these (pid, born), all at once: SIGTERM, and SIGKILL for those that outlast the grace."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        living = [(pid, began) for pid, began in processes if born(pid) == began]
+        for pid, _ in living:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + (grace if number == signal.SIGTERM else 5.0)
+        while any(born(pid) == began for pid, began in living) and time.monotonic() < deadline:
+            time.sleep(0.02)
+

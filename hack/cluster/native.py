@@ -1,0 +1,197 @@
+"""The native cluster: Kubernetes' own programs on this machine, without Docker and systemd.
+
+Promises   `up` brings about what is missing, be it nothing or all; `down` leaves no process, mount, interface,
+           chain or cgroup, and says so if it could not.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cluster import (
+    binaries,
+    certificates,
+    components,
+    configuration,
+    containers,
+    daemons,
+    host,
+    images,
+    kubectl,
+    kuberay,
+    manifests,
+    network,
+    volumes,
+)
+from cluster.components import Component
+from cluster.layout import MARKER, Layout, Refused
+from cluster.steps import Step, run_all, together
+
+
+def up(layout: Layout, *, with_images: bool = True) -> float:
+    """Everything, in as little time as the needs of the steps allow; returns the seconds."""
+    fresh = not any(_daemon(part, layout).running() for part in _components(layout))
+    # A store that outlived its cluster may hold containers that nobody knows any more.
+    first = not (layout.state / "etcd").exists()
+    layout.claim_state()
+    configuration.write(layout)
+    return run_all(table(layout, fresh=fresh, first=first, with_images=with_images))
+
+
+def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> list[Step]:
+    """The steps of `up`. What a later day adds (serving, metrics) is a row here and a module of its own."""
+    archives: dict[str, Path] = {}
+    pool = _pool(layout)
+    kuberay_source = binaries.folder(layout) / binaries.KUBERAY_CONFIG / "default"
+
+    def build_images() -> str:
+        archives.update(images.build(layout))
+        return ", ".join(path.name for path in archives.values())
+
+    rows = [
+        Step("machine", lambda: host.check(layout, fresh=fresh)),
+        Step("packages", host.install_packages, ("machine",)),
+        Step("programs", lambda: binaries.build(layout), ("machine",)),
+        Step("kubectl", lambda: kubectl.fetch(layout), ("machine",)),
+        Step("certificates", lambda: certificates.issue(layout), ("packages",)),
+        Step("network", lambda: network.prepare(layout), ("packages",)),
+        Step("containerd", lambda: _containerd(layout, first), ("packages",)),
+        Step("control plane", lambda: _control_plane(layout), ("programs", "certificates", "network")),
+        Step("program images", lambda: images.import_programs(layout), ("programs", "containerd")),
+        Step("node", lambda: _node(layout), ("control plane", "program images", "kubectl")),
+        Step("dns", lambda: _dns(layout), ("control plane", "kubectl")),
+        Step("storage", lambda: volumes.prepare(layout, pool), ("control plane", "kubectl")),
+        Step(
+            "kuberay",
+            lambda: kuberay.install(layout, kuberay_source, images.kuberay_image(layout)),
+            ("control plane", "program images", "kubectl"),
+        ),
+        Step("kuberay serves", lambda: kuberay.wait(layout), ("kuberay", "node", "dns")),
+    ]
+    if with_images:
+        rows += [
+            # After the packages, because there is one apt at a time.
+            Step("build images", build_images, ("packages",)),
+            Step("import images", lambda: images.import_ours(layout, archives), ("build images", "containerd")),
+        ]
+    return rows
+
+
+def down(layout: Layout, *, purge: bool = False) -> None:
+    """The reverse, also after a crash of anything."""
+    parts = {part.name: _daemon(part, layout) for part in _components(layout)}
+    containerd = parts.pop("containerd")
+    # The kubelet first, or it would start again what is ended below.
+    found = {name: identity for name, process in parts.items() if (identity := process.running())}
+    daemons.end([(identity.pid, identity.born) for identity in found.values()], grace=4.0)
+    if containerd.running():
+        containers.forget_containers(layout)
+        containerd.stop()
+    containers.remove(layout)
+    network.remove(layout)
+    left = containers.remains(layout) + network.remains()
+    if left:
+        raise Refused(f"could not remove: {'; '.join(left)}")
+    delete_state(layout)
+    if purge:
+        shutil.rmtree(layout.store, ignore_errors=True)
+
+
+def delete_state(layout: Layout) -> None:
+    """Only a folder that bears our mark, and only when nothing is mounted below it."""
+    if (layout.state / MARKER).exists():
+        if mounted := containers.mounts_below((layout.state,), Path("/proc/self/mounts").read_text()):
+            raise Refused(f"not deleting {layout.state}: {mounted[0]} is still mounted")
+        shutil.rmtree(layout.state)
+    shutil.rmtree(layout.run, ignore_errors=True)
+
+
+def status(layout: Layout) -> bool:
+    """Print each process with pid, memory and health, then the cluster's own view; True if all is well."""
+    well = True
+    print(f"{'':24}{'pid':>8}{'MiB':>8}{'minutes':>9}")
+    total = 0.0
+    for part in _components(layout):
+        identity = _daemon(part, layout).running()
+        serves = identity is not None and components.healthy(part, layout)
+        well = well and serves
+        if identity is None:
+            print(f"{part.name:24}{'-':>8}{'-':>8}{'-':>9}  not running")
+            continue
+        memory = daemons.resident_mib(identity.pid)
+        total += memory
+        minutes = daemons.age_seconds(identity.pid) / 60
+        print(f"{part.name:24}{identity.pid:>8}{memory:>8.0f}{minutes:>9.1f}  {'serves' if serves else 'does not answer'}")
+    print(f"{'together':24}{'':>8}{total:>8.0f}")
+    if not well:
+        print("\nnot whole: run `up` again", file=sys.stderr)
+        return False
+    emptied = volumes.recycle(layout, _pool(layout))
+    print(f"\n{kubectl.kubectl(layout, 'get', 'nodes', '-o', 'wide').strip()}")
+    print(f"\n{kubectl.kubectl(layout, 'get', 'pods', '-A').strip()}")
+    listed = kubectl.get(layout, "persistentvolumes")["items"]
+    free = sum(volume.get("status", {}).get("phase") == "Available" for volume in listed)
+    print(f"\nvolumes: {free} of {len(listed)} free" + (f", {len(emptied)} just emptied" if emptied else ""))
+    return True
+
+
+def load(layout: Layout, archive: Path) -> str:
+    return containers.import_file(layout, archive)
+
+
+def _components(layout: Layout) -> tuple[Component, ...]:
+    return components.components(layout, binaries.folder(layout))
+
+
+def _daemon(part: Component, layout: Layout) -> daemons.Daemon:
+    return components.daemon(part, layout)
+
+
+def _pool(layout: Layout) -> volumes.Pool:
+    return volumes.on_this_machine(layout.volumes, certificates.NODE)
+
+
+def _start(layout: Layout, *names: str) -> str:
+    """These components at once; returns what was done."""
+    done: dict[str, str] = {}
+    parts = {part.name: part for part in _components(layout)}
+
+    def starter(name: str) -> Callable[[], None]:
+        return lambda: done.update({name: components.start(parts[name], layout)})
+
+    together([starter(name) for name in names])
+    return _summary(done)
+
+
+def _summary(done: dict[str, str]) -> str:
+    news: Sequence[str] = [f"{name} {remark}" for name, remark in done.items() if remark != "runs"]
+    return ", ".join(news) or "runs"
+
+
+def _containerd(layout: Layout, first: bool) -> str:
+    layout.store.mkdir(parents=True, exist_ok=True)
+    remark = _start(layout, "containerd")
+    if first:
+        containers.forget_containers(layout)
+    return remark
+
+
+def _control_plane(layout: Layout) -> str:
+    remarks = [_start(layout, "etcd"), _start(layout, "kube-apiserver")]
+    remarks.append(_start(layout, "kube-controller-manager", "kube-scheduler"))
+    return ", ".join(remark for remark in remarks if remark != "runs") or "runs"
+
+
+def _node(layout: Layout) -> str:
+    remark = _start(layout, "kubelet", "kube-proxy")
+    node = f"node/{certificates.NODE}"
+    kubectl.kubectl(layout, "wait", "--for=create", node, "--timeout=60s")
+    kubectl.kubectl(layout, "wait", "--for=condition=Ready", node, "--timeout=120s")
+    return remark
+
+
+def _dns(layout: Layout) -> str:
+    if kubectl.get(layout, "service", "kube-dns", "-n", "kube-system") is None:
+        kubectl.apply(layout, manifests.dns())
+    return _start(layout, "coredns")
