@@ -108,7 +108,7 @@ class Reconciler:
                     "outcome": decision.outcome.value,
                     "reason": decision.reason,
                     "decision": decision.message,
-                    "effects": [_brief(effect) for effect in decision.effects],
+                    "effects": [brief(effect) for effect in decision.effects],
                 },
             )
         return Result(after=decision.after, failed=problem is not None), decision.outcome.value
@@ -138,7 +138,7 @@ def _refused(decision: Decision, problem: Exception) -> Decision:
     return replace(decision, outcome=Outcome.STALLED, reason=reason, message=message[:1000], effects=())
 
 
-def _brief(effect: Any) -> str:
+def brief(effect: Any) -> str:
     manifest = getattr(effect, "manifest", None)
     if manifest is not None:
         return f"{type(effect).__name__} {manifest['kind']}/{manifest['metadata']['name']}"

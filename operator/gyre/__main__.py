@@ -1,0 +1,125 @@
+"""The `gyre` command: run the operator, print what installs it, explain what it thinks of one object.
+
+`gyre run` is what the Deployment runs. Everything else only reads, or prints to standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from gyre import __version__, logs
+from gyre.api.effects import Manifest
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gyre")
+def main() -> None:
+    """The whole life of a machine-learning model on Kubernetes, from YAML."""
+
+
+@main.command()
+@click.option("--namespace", default="gyre-system", show_default=True, help="Where the Lease of the leader lives.")
+@click.option("--workers", default=16, show_default=True, help="Resources looked at in parallel.")
+@click.option("--metrics-port", default=9090, show_default=True, help="Prometheus metrics; 0 for none.")
+@click.option("--probe-port", default=8080, show_default=True, help="Liveness at /healthz; 0 for none.")
+@click.option("--log-format", type=click.Choice(["auto", "json", "plain"]), default="auto", show_default=True)
+@click.option("--verbose", is_flag=True, help="Debug messages too.")
+def run(namespace: str, workers: int, metrics_port: int, probe_port: int, log_format: str, verbose: bool) -> None:
+    """Run the operator in the foreground."""
+    from gyre import shell
+    from gyre.kinds import KINDS
+
+    logs.configure(plain={"auto": None, "json": False, "plain": True}[log_format], verbose=verbose)
+    sys.exit(
+        shell.run(
+            KINDS,
+            namespace=namespace,
+            workers=workers,
+            metrics_port=metrics_port or None,
+            probe_port=probe_port or None,
+        )
+    )
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), help="A folder: one file a kind. Default: standard output.")
+def crds(out: Path | None) -> None:
+    """Print the CustomResourceDefinitions."""
+    from gyre.api.schema import crd
+    from gyre.kinds import KINDS
+
+    for kind in KINDS:
+        manifest = crd(kind.model)
+        if out is None:
+            _print([manifest])
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"{kind.gvk.plural}.{kind.gvk.group}.yaml").write_text(_yaml([manifest]))
+
+
+@main.command()
+def rbac() -> None:
+    """Print the ClusterRole the operator needs: what its kinds declare and nothing else."""
+    from gyre.api.rbac import cluster_role
+    from gyre.kinds import KINDS
+
+    _print([cluster_role(KINDS)])
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder for one page a kind.")
+def reference(out: Path) -> None:
+    """Write the reference pages: every field of every kind, from the CRDs."""
+    from gyre.api.reference import page
+    from gyre.kinds import KINDS
+
+    for kind in KINDS:
+        (out / f"{kind.gvk.kind.lower()}.md").write_text(page(kind.model))
+
+
+@main.command()
+@click.option("--image", default="localhost/gyre-operator:dev", show_default=True)
+@click.option("--namespace", default="gyre-system", show_default=True)
+@click.option("--without-operator", is_flag=True, help="Everything but the Deployment: to run `gyre run` elsewhere.")
+def install(image: str, namespace: str, without_operator: bool) -> None:
+    """Print everything that installs gyre: `gyre install | kubectl apply --server-side -f -`."""
+    from gyre.api.install import manifests
+    from gyre.kinds import KINDS
+
+    wanted = manifests(KINDS, image=image, namespace=namespace)
+    _print(m for m in wanted if not (without_operator and m["kind"] in ("Deployment", "PodDisruptionBudget")))
+
+
+@main.command()
+@click.argument("what", metavar="KIND/NAME")
+@click.option("-n", "--namespace", default="default", show_default=True)
+def explain(what: str, namespace: str) -> None:
+    """Look at one resource as the operator would, read-only, and say what it would do and why."""
+    from gyre.explain import explain as look
+
+    asyncio.run(look(what, namespace))
+
+
+def _yaml(manifests: Iterable[Manifest]) -> str:
+    return yaml.safe_dump_all(json.loads(json.dumps(list(manifests), default=_plain)), sort_keys=False, width=120)
+
+
+def _plain(value: Any) -> Any:
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else dict(value)
+
+
+def _print(manifests: Iterable[Manifest]) -> None:
+    print("---\n" + _yaml(manifests), end="")
+
+
+if __name__ == "__main__":
+    main()
