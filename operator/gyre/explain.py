@@ -25,7 +25,7 @@ from gyre.kube.client import KubeApi
 def kind_named(word: str) -> Kind[Any, Any]:
     """A kind by its kind, plural or short name, whatever the case. LookupError lists what there is."""
     for kind in KINDS:
-        if word.lower() in (kind.gvk.kind.lower(), kind.gvk.plural, *kind.model.short_names()):
+        if word.lower() in (kind.gvk.kind.lower(), kind.gvk.plural, *kind.model.definition.short):
             return kind
     raise LookupError(f"no kind {word!r}; there are: {', '.join(k.gvk.plural for k in KINDS)}")
 

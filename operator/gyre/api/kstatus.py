@@ -3,8 +3,9 @@
 Promises   the same verdict, in the same order of questions, as cli-utils for a custom resource.
 Never      knows our kinds: it reads metadata, observedGeneration and conditions, as any tool would.
 
-Port of kubernetes-sigs/cli-utils `pkg/kstatus/status/{core,generic}.go`, v0.37 (`Compute`, `checkGenericProperties`),
-for resources without rules of their own. The verdict Unknown is kstatus' for what cannot be read at all.
+Port of kubernetes-sigs/cli-utils `pkg/kstatus/status/{generic,status}.go` (`Compute`, `checkGenericProperties`,
+`checkReadyCondition`), for resources without rules of their own: no condition at all is Current.
+What cannot be read at all is Unknown.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class Verdict(StrEnum):
@@ -41,20 +42,31 @@ def compute(obj: Mapping[str, Any] | None) -> Result:
 
 
 def _generic(obj: Mapping[str, Any]) -> Result | None:
-    metadata = obj["metadata"]
+    metadata, status = obj["metadata"], obj.get("status") or {}
     if metadata.get("deletionTimestamp"):
         return Result(Verdict.TERMINATING, "Resource scheduled for deletion")
-    status = obj.get("status") or {}
-    observed, generation = status.get("observedGeneration"), metadata.get("generation", 0)
-    if observed is not None and observed != generation:
-        name = f"{obj.get('kind', '')} generation is {generation}, but latest observed generation is {observed}"
-        return Result(Verdict.IN_PROGRESS, name)
+    generation, observed = metadata.get("generation"), status.get("observedGeneration")
+    if generation is not None and observed is not None and observed != generation:
+        behind = f"generation is {generation}, but latest observed generation is {observed}"
+        return Result(Verdict.IN_PROGRESS, f"{obj.get('kind', '')} {behind}")
     conditions = status.get("conditions") or []
-    for type, verdict in (("Reconciling", Verdict.IN_PROGRESS), ("Stalled", Verdict.FAILED)):
+    for verdicts in (ABNORMAL, READY):
         for condition in conditions:
-            if condition["type"] == type and condition["status"] == "True":
+            verdict = verdicts.get((condition["type"], condition["status"]))
+            if verdict:
                 return Result(verdict, condition.get("message", ""))
-    for condition in conditions:
-        if condition["type"] == "Ready" and condition["status"] in ("False", "Unknown"):
-            return Result(Verdict.IN_PROGRESS, condition.get("message", ""))
     return None
+
+
+ABNORMAL: Final = {
+    ("Reconciling", "True"): Verdict.IN_PROGRESS,
+    ("Stalled", "True"): Verdict.FAILED,
+}
+"""Asked of every condition first, in the order of the list: of the two, the one that is listed first decides."""
+
+READY: Final = {
+    ("Ready", "True"): Verdict.CURRENT,
+    ("Ready", "False"): Verdict.IN_PROGRESS,
+    ("Ready", "Unknown"): Verdict.IN_PROGRESS,
+}
+"""Asked second. Only `Stalled` makes an object Failed: one that is doomed and merely not Ready is waited for, for ever."""

@@ -142,7 +142,7 @@ class Cache:
             version=version,
             owner=owner["uid"] if owner else "",
             labels=tuple((name, labels[name]) for name in self._labels.get(gvk, ()) if name in labels),
-            references=tuple(kind.references(kind.model.parse(slim))) if kind else (),
+            references=_references(kind, slim) if kind else (),
             text=json.dumps(slim, separators=(",", ":")).encode(),
         )
 
@@ -160,6 +160,14 @@ class Cache:
             _discard(self._by_label, (ref.gvk, ref.namespace, label, value), ref)
         for target in entry.references:
             _discard(self._by_reference, (target, ref.gvk), ref)
+
+
+def _references(kind: Kind[Any, Any], obj: Object) -> tuple[Ref, ...]:
+    """What the spec names; nothing when the spec cannot be read, which the reconciler says on the object."""
+    try:
+        return tuple(kind.references(kind.model.parse(obj)))
+    except ValueError:
+        return ()
 
 
 def _discard(index: dict, key: tuple, ref: Ref) -> None:  # type: ignore[type-arg]

@@ -86,7 +86,10 @@ class Reconciler:
             obj = self._cache.get(key.ref)
             if obj is None or obj["metadata"].get("deletionTimestamp"):
                 return Result(gone=obj is None), "Gone"
-            resource = kind.model.parse(obj)
+            try:
+                resource = kind.model.parse(obj)
+            except ValueError as unreadable:
+                return await self._unreadable(key, obj, unreadable)
             seen = await kind.gather(self._cache, resource)
             decision = kind.decide(resource, seen, self._now())
             notes.update(dict.fromkeys(effect for effect in decision.effects if isinstance(effect, Note)))
@@ -112,6 +115,13 @@ class Reconciler:
                 },
             )
         return Result(after=decision.after, failed=problem is not None), decision.outcome.value
+
+    async def _unreadable(self, key: Key, obj: Object, problem: ValueError) -> tuple[Result, str]:
+        """A stored object that the API server accepted under another CRD than ours. Left alone until it changes."""
+        note = Note("Unreadable", f"{problem}; install the CRDs of this operator's version", NoteType.WARNING)
+        await self._recorder.tell(key.ref, obj["metadata"]["uid"], note, self._now())
+        log.error("%s: %s", key, problem)
+        return Result(), "Unreadable"
 
     async def _write_status(
         self, key: Key, kind: Kind[Any, Any], obj: Object, resource: Any, seen: Any, decision: Decision, manager: str
