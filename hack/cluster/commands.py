@@ -85,3 +85,8 @@ def cancel() -> None:
                 os.killpg(process.pid, signal.SIGTERM)
             except ProcessLookupError:
                 continue
+
+
+def cancelled() -> bool:
+    """For those who wait for something else than a command."""
+    return _cancelled.is_set()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from cluster import network
+from cluster import commands, network
 from cluster.certificates import NODE, SERVER
 from cluster.daemons import Daemon
 from cluster.layout import Layout, Refused
@@ -120,6 +120,8 @@ def components(layout: Layout, programs: Path) -> tuple[Component, ...]:
                 f"--root-dir={state / 'kubelet'}",
                 f"--hostname-override={NODE}",
                 f"--node-ip={network.ADDRESS}",
+                # For the statistics of pods: without it cAdvisor asks the machine's usual containerd.
+                f"--containerd={layout.socket}",
             ),
             "http://127.0.0.1:10248/healthz",
         ),
@@ -202,6 +204,8 @@ def start(component: Component, layout: Layout, patience: float = 120.0) -> str:
     while not healthy(component, layout):
         if process.running() is None:
             raise Refused(f"{component.name} ended; its log {process.log} says:\n{process.tail()}")
+        if commands.cancelled():
+            raise Refused(f"stopped waiting for {component.name}")
         if time.monotonic() > deadline:
             raise Refused(f"{component.name} does not serve after {patience:.0f} s; {process.log} says:\n{process.tail()}")
         time.sleep(0.1)

@@ -152,7 +152,8 @@ def _remove_traces(layout: Layout) -> None:
     plugins = Path("/var/lib/kubelet/device-plugins")
     for name in ("kubelet.sock", "kubelet_internal_checkpoint", "DEPRECATION"):
         (plugins / name).unlink(missing_ok=True)
-    for folder in (logs, plugins, plugins.parent, Path("/run/containerd/s"), Path("/run/containerd")):
+    runc = Path("/run/containerd/runc")
+    for folder in (logs, plugins, plugins.parent, runc / NAMESPACE, runc, runc.parent / "s", runc.parent):
         try:
             folder.rmdir()
         except OSError:

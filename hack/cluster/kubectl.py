@@ -70,7 +70,14 @@ def apply(layout: Layout, objects: Sequence[Mapping[str, Any]]) -> None:
 SERVER_SIDE: Final = ("--server-side", "--force-conflicts", "--field-manager=hack-cluster")
 
 
-def get(layout: Layout, *what: str) -> Any:
-    """An object or a list as JSON, or None if there is none of that name."""
-    text = kubectl(layout, "get", "-o", "json", "--ignore-not-found", *what)
+def get(layout: Layout, kind: str, name: str, namespace: str | None = None) -> Any:
+    """One object, or None if there is none."""
+    where = ("-n", namespace) if namespace else ()
+    text = kubectl(layout, "get", kind, name, *where, "-o", "json", "--ignore-not-found")
     return json.loads(text) if text.strip() else None
+
+
+def list_all(layout: Layout, kind: str) -> list[Any]:
+    """All objects of a kind without namespaces."""
+    found: list[Any] = json.loads(kubectl(layout, "get", kind, "-o", "json"))["items"]
+    return found

@@ -28,7 +28,7 @@ def install(layout: Layout, base: str | Path, image: str) -> str:
         base = os.path.relpath(base.resolve(), folder.resolve())
     text = json.dumps(manifests.kuberay(base, image), indent=1)
     note, wanted = folder / "applied", hashlib.sha256(text.encode()).hexdigest()
-    deployment = get(layout, "deployment", "kuberay-operator", "-n", manifests.KUBERAY_NAMESPACE)
+    deployment = get(layout, "deployment", "kuberay-operator", manifests.KUBERAY_NAMESPACE)
     if deployment is not None and note.exists() and note.read_text() == wanted:
         return "kept"
     (folder / "kustomization.yaml").write_text(text)

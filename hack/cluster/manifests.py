@@ -78,7 +78,7 @@ def storage_class() -> Object:
 
 
 def volume(name: str, folder: str, node: str) -> Object:
-    """One folder of the pool, for any access mode: all pods are on the one node."""
+    """One folder of the pool, shared if asked: all pods are on the one node."""
     term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
     return {
         "apiVersion": "v1",
@@ -86,7 +86,7 @@ def volume(name: str, folder: str, node: str) -> Object:
         "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "hack-cluster"}},
         "spec": {
             "capacity": {"storage": VOLUMES[name]},
-            "accessModes": ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"],
+            "accessModes": ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"],
             "persistentVolumeReclaimPolicy": "Retain",
             "storageClassName": STORAGE_CLASS,
             "local": {"path": f"{folder}/{name}"},

@@ -82,9 +82,10 @@ def down(layout: Layout, *, purge: bool = False) -> None:
     """The reverse, also after a crash of anything."""
     parts = {part.name: _daemon(part, layout) for part in _components(layout)}
     containerd = parts.pop("containerd")
-    # The kubelet first, or it would start again what is ended below.
+    # The kubelet among the first, or it would start again what is ended below. Little grace: what they would write
+    # down in the end is deleted anyway.
     found = {name: identity for name, process in parts.items() if (identity := process.running())}
-    daemons.end([(identity.pid, identity.born) for identity in found.values()], grace=4.0)
+    daemons.end([(identity.pid, identity.born) for identity in found.values()], grace=1.0)
     if containerd.running():
         containers.forget_containers(layout)
         containerd.stop()
@@ -130,7 +131,7 @@ def status(layout: Layout) -> bool:
     emptied = volumes.recycle(layout, _pool(layout))
     print(f"\n{kubectl.kubectl(layout, 'get', 'nodes', '-o', 'wide').strip()}")
     print(f"\n{kubectl.kubectl(layout, 'get', 'pods', '-A').strip()}")
-    listed = kubectl.get(layout, "persistentvolumes")["items"]
+    listed = kubectl.list_all(layout, "persistentvolumes")
     free = sum(volume.get("status", {}).get("phase") == "Available" for volume in listed)
     print(f"\nvolumes: {free} of {len(listed)} free" + (f", {len(emptied)} just emptied" if emptied else ""))
     return True
@@ -192,6 +193,6 @@ def _node(layout: Layout) -> str:
 
 
 def _dns(layout: Layout) -> str:
-    if kubectl.get(layout, "service", "kube-dns", "-n", "kube-system") is None:
+    if kubectl.get(layout, "service", "kube-dns", "kube-system") is None:
         kubectl.apply(layout, manifests.dns())
     return _start(layout, "coredns")

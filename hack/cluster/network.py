@@ -64,7 +64,9 @@ def remove(layout: Layout) -> None:
     for note in CNI_RESULTS.glob(f"{POD_NETWORK}-*"):
         for namespace in sandboxes(note.read_text()):
             commands.tried(["ip", "netns", "delete", namespace])
-        note.unlink(missing_ok=True)
+        container = note.name.removeprefix(f"{POD_NETWORK}-").removesuffix("-eth0")
+        (CNI_RESULTS / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
+        note.unlink()
     if Path(f"/sys/class/net/{BRIDGE}").exists():
         commands.run(["ip", "link", "delete", BRIDGE])
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import manifests
-from cluster.kubectl import apply, get, kubectl
+from cluster.kubectl import apply, get, kubectl, list_all
 from cluster.layout import Layout
 
 
@@ -38,12 +38,12 @@ def on_this_machine(folder: Path, node: str) -> Pool:
 
 def prepare(layout: Layout, pool: Pool) -> str:
     """Class and volumes; those that were deleted by hand come back."""
-    there = {volume["metadata"]["name"] for volume in get(layout, "persistentvolumes")["items"]}
+    there = {volume["metadata"]["name"] for volume in list_all(layout, "persistentvolumes")}
     absent = [name for name in manifests.VOLUMES if name not in there]
     if absent or get(layout, "storageclass", manifests.STORAGE_CLASS) is None:
         pool.make_empty(absent)
         # Another default beside ours would make it a matter of age which of them serves a claim.
-        for other in get(layout, "storageclass")["items"]:
+        for other in list_all(layout, "storageclass"):
             if other["metadata"]["name"] != manifests.STORAGE_CLASS:
                 ends = "storageclass.kubernetes.io/is-default-class=false"
                 kubectl(layout, "annotate", "--overwrite", "storageclass", other["metadata"]["name"], ends)
@@ -55,7 +55,7 @@ def prepare(layout: Layout, pool: Pool) -> str:
 
 def recycle(layout: Layout, pool: Pool) -> list[str]:
     """Empty the released volumes and put them back; returns their names."""
-    names = manifests.released(get(layout, "persistentvolumes")["items"])
+    names = manifests.released(list_all(layout, "persistentvolumes"))
     if names:
         # In this order: a volume that is there is empty.
         kubectl(layout, "delete", "persistentvolume", "--wait=true", *names)
