@@ -103,12 +103,8 @@ def kubeconfig(user: str, *, authority: bytes, certificate: bytes, key: bytes) -
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {"name": "gyre", "cluster": {"server": SERVER, "certificate-authority-data": text(authority)}}
-        ],
-        "users": [
-            {"name": user, "user": {"client-certificate-data": text(certificate), "client-key-data": text(key)}}
-        ],
+        "clusters": [{"name": "gyre", "cluster": {"server": SERVER, "certificate-authority-data": text(authority)}}],
+        "users": [{"name": user, "user": {"client-certificate-data": text(certificate), "client-key-data": text(key)}}],
         "contexts": [{"name": "gyre", "context": {"cluster": "gyre", "user": user}}],
         "current-context": "gyre",
     }

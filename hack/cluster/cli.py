@@ -6,6 +6,8 @@
     load ARCHIVE                             import an image archive
     binaries [--only NAME,NAME]              build Kubernetes' programs and print their folder
     down [--purge]                           remove it; with --purge its store of images as well
+
+What is unfit or missing is told in one sentence, with exit status 1.
 """
 
 import argparse
@@ -115,8 +117,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="python hack/cluster", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands_of = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, run in (("up", _up), ("status", _status), ("kubeconfig", _kubeconfig), ("load", _load),
-                      ("binaries", _binaries), ("down", _down)):  # fmt: skip
+    handlers = {
+        "up": _up,
+        "status": _status,
+        "kubeconfig": _kubeconfig,
+        "load": _load,
+        "binaries": _binaries,
+        "down": _down,
+    }
+    for name, run in handlers.items():
         command = commands_of.add_parser(name)
         command.set_defaults(run=run)
         if name == "up":

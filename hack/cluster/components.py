@@ -101,9 +101,7 @@ def components(layout: Layout, programs: Path) -> tuple[Component, ...]:
         ),
         Component(
             "kube-scheduler",
-            program(
-                "kube-scheduler", config("kube-scheduler"), "--leader-elect=false", "--bind-address=127.0.0.1"
-            ),
+            program("kube-scheduler", config("kube-scheduler"), "--leader-elect=false", "--bind-address=127.0.0.1"),
             "https://127.0.0.1:10259/healthz",
         ),
         Component(
@@ -207,7 +205,9 @@ def start(component: Component, layout: Layout, patience: float = 120.0) -> str:
         if commands.cancelled():
             raise Refused(f"stopped waiting for {component.name}")
         if time.monotonic() > deadline:
-            raise Refused(f"{component.name} does not serve after {patience:.0f} s; {process.log} says:\n{process.tail()}")
+            raise Refused(
+                f"{component.name} does not serve after {patience:.0f} s; {process.log} says:\n{process.tail()}"
+            )
         time.sleep(0.1)
     return remark
 

@@ -165,4 +165,3 @@ def remains(layout: Layout) -> list[str]:
     folders = (layout.state, layout.store, layout.run)
     mounts = mounts_below(folders, Path("/proc/self/mounts").read_text())
     return [f"shim {pid}" for pid in shims(layout)] + [f"mount {point}" for point in mounts]
-

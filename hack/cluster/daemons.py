@@ -118,4 +118,3 @@ def end(processes: Sequence[tuple[int, int]], grace: float) -> None:
         deadline = time.monotonic() + (grace if number == signal.SIGTERM else 5.0)
         while any(born(pid) == began for pid, began in living) and time.monotonic() < deadline:
             time.sleep(0.02)
-

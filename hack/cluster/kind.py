@@ -88,8 +88,8 @@ def _create(layout: Layout) -> str:
     if NAME in commands.run(["kind", "get", "clusters"]).split():
         commands.run(["kind", "export", "kubeconfig", "--name", NAME, "--kubeconfig", layout.kubeconfig])
         return "runs"
-    create = ["kind", "create", "cluster", "--wait", "120s", "--config", "-", "--kubeconfig", layout.kubeconfig]
-    commands.run(create, given=configuration().encode())
+    create = ["kind", "create", "cluster", "--wait", "120s", "--config", "-"]
+    commands.run([*create, "--kubeconfig", layout.kubeconfig], given=configuration().encode())
     return binaries.kubernetes_version(layout)
 
 

