@@ -25,7 +25,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from gyre.api import durations, quantities
-from gyre.api.markers import Between, MaxLength, MaxProperties, Pattern, Rule
+from gyre.api.markers import EXACT, Between, MaxLength, MaxProperties, Pattern, Rule
 from gyre.api.model import Schema
 from gyre.api.terms import Term, clip
 
@@ -66,7 +66,7 @@ Message = Annotated[str, *clipped(1024)]
 
 Count = Annotated[int, Between(0, 2**31 - 1)]
 Positive = Annotated[int, Between(1, 2**31 - 1)]
-BigCount = Annotated[int, Between(0, 2**63 - 1)]
+BigCount = Annotated[int, Between(0, EXACT)]
 """Bytes, rows, steps: anything that may pass two thousand million."""
 Port = Annotated[int, Between(1, 65535)]
 Percent = Annotated[int, Between(0, 100)]
@@ -115,9 +115,10 @@ Quantity = Annotated[
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "x-kubernetes-int-or-string": True,
             "pattern": quantities.PATTERN,
-            "maxLength": 40,
+            "maxLength": 32,
         }
     ),
+    Rule("type(self) == int || isQuantity(string(self))", "write a quantity like 500m, 2 or 2Gi"),
 ]
 
 IntOrString = Annotated[

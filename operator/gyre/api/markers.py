@@ -25,12 +25,13 @@ Json: TypeAlias = dict[str, Any]
 MaxLength = MaxItems = MaxProperties = MaxLen
 MinLength = MinItems = MinLen
 
+EXACT = 2**53 - 1
+"""The largest bound of an integer: the API server reads bounds as float64, and 2^63 - 1 as a bound refuses every value."""
+
 PRESENCE = "x-gyre-presence"
 """Private hint on a field's schema: the rule on presence that only its parent can check. Removed by `schema.crd`."""
 
-RuleReason: TypeAlias = Literal[
-    "FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"
-]
+RuleReason: TypeAlias = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
 
 
 def Between(low: int, high: int) -> Interval:
@@ -146,9 +147,7 @@ class Span(Extension):
     def keywords(self) -> Json:
         low, high = (cel_duration(parse_duration(end)) for end in (self.low, self.high))
         texts = [format_duration(parse_duration(end)) for end in (self.low, self.high)]
-        return Rule(
-            f"self >= {low} && self <= {high}", f"must be from {texts[0]} to {texts[1]}"
-        ).keywords()
+        return Rule(f"self >= {low} && self <= {high}", f"must be from {texts[0]} to {texts[1]}").keywords()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +228,18 @@ def cel_name(field: str) -> str:
 
 def cel_duration(value: timedelta) -> str:
     """A duration literal; CEL's `duration()` knows Go's units only, so not days."""
-    return f"duration('{value // timedelta(milliseconds=1)}ms')" if value.microseconds else (
-        f"duration('{value // timedelta(seconds=1)}s')"
+    return (
+        f"duration('{value // timedelta(milliseconds=1)}ms')"
+        if value.microseconds
+        else (f"duration('{value // timedelta(seconds=1)}s')")
     )
 
 
 CEL_RESERVED = frozenset(
-    re.findall(r"\w+", "true false null in as break const continue else for function if import let loop package"
-    " namespace return")
+    re.findall(
+        r"\w+",
+        "true false null in as break const continue else for function if import let loop package namespace return",
+    )
 )
 
 

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field, ModelWrapValidatorHandler, Validation
 
 from gyre.api.conditions import Condition
 from gyre.api.effects import Gvk, Ref
-from gyre.api.markers import AGE, READY, REASON, Column, Json, ListType, MaxItems, Scale
+from gyre.api.markers import AGE, EXACT, READY, REASON, Between, Column, Json, ListType, MaxItems, Scale
 from gyre.api.model import ClassRules, Schema
 
 STORED: Final = {"stored": True}
@@ -57,7 +57,7 @@ class Metadata(Schema):
 class Status(Schema):
     """What was last observed of an object."""
 
-    observed_generation: Annotated[int, Field(ge=-1, le=2**63 - 1)] = -1
+    observed_generation: Annotated[int, Between(-1, EXACT)] = -1
     """The generation of the spec that this status is about; -1 before the operator has looked."""
     conditions: Annotated[tuple[Condition, ...], ListType("map", keys=("type",)), MaxItems(24)] = ()
     """What is true of the object, one entry a type."""

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import yaml
 
-from gyre.api.markers import PRESENCE, Json, Rule, cel_name
+from gyre.api.markers import EXACT, PRESENCE, Json, Rule, cel_name
 from gyre.api.model import Schema
 from gyre.api.resource import Metadata, Resource, Status, Unreadable
 
@@ -204,7 +204,7 @@ class _Translation:
                 raise Untranslatable(f"{path}: {keyword} has no place in a structural schema")
         _describe(result, source.get(GLOSSARY))
         if result.get("type") == "integer":
-            result["format"] = _integer_format(result)
+            result["format"] = _integer_format(result, path)
         if not ({"type", "x-kubernetes-int-or-string"} & result.keys()):
             raise Untranslatable(f"{path}: give it a type; unions need a discriminator, free objects PreserveUnknown()")
         result[RULES] = [*result.get(RULES, ()), *self._presence_rules(source, path, inside)]
@@ -333,12 +333,17 @@ def _membership(key: str, members: Mapping[str, Json], owners: Mapping[str, list
 
 
 def _guarded(key: str, members: Mapping[str, Json]) -> list[Json]:
-    """A member's own rules, asked only where the object is that member."""
+    """A member's own rules, asked only where the object is that member and has the fields that it requires."""
     return [
-        {**rule, "rule": f"self.{cel_name(key)} != '{word}' || ({rule['rule']})"}
+        {**rule, "rule": f"{_is_not(key, word, member)} || ({rule['rule']})"}
         for word, member in members.items()
         for rule in member.get(RULES, ())
     ]
+
+
+def _is_not(key: str, word: str, member: Json) -> str:
+    missing = [f"!has(self.{cel_name(name)})" for name in member.get("required", ()) if name != key]
+    return " || ".join([f"self.{cel_name(key)} != '{word}'", *missing])
 
 
 def _is(key: str, words: list[str]) -> str:
@@ -357,7 +362,9 @@ def _describe(result: Json, glossary: Mapping[str, str] | None) -> None:
         result["description"] = " ".join(filter(None, (result.get("description"), f"{words}.")))
 
 
-def _integer_format(schema: Json) -> str:
+def _integer_format(schema: Json, path: str) -> str:
+    if any(abs(schema.get(bound, 0)) > EXACT for bound in ("minimum", "maximum")):
+        raise Untranslatable(f"{path}: a bound beyond ±(2^53 - 1) is not exact in the API server")
     small = schema.get("minimum", -(2**63)) >= -(2**31) and schema.get("maximum", 2**63) < 2**31
     return "int32" if small else "int64"
 
