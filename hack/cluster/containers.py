@@ -145,6 +145,8 @@ def _remove_cgroups() -> None:
 
 def _remove_traces(layout: Layout) -> None:
     """Links and sockets that the kubelet and the shims put at fixed places."""
+    for address in layout.run.glob("io.containerd.runtime.v2.task/*/*/address"):
+        Path(address.read_text().strip().removeprefix("unix://")).unlink(missing_ok=True)
     logs = Path("/var/log/containers")
     for link in logs.glob("*.log"):
         if link.is_symlink() and str(layout.state) in os.readlink(link):
@@ -152,8 +154,7 @@ def _remove_traces(layout: Layout) -> None:
     plugins = Path("/var/lib/kubelet/device-plugins")
     for name in ("kubelet.sock", "kubelet_internal_checkpoint", "DEPRECATION"):
         (plugins / name).unlink(missing_ok=True)
-    runc = Path("/run/containerd/runc")
-    for folder in (logs, plugins, plugins.parent, runc / NAMESPACE, runc, runc.parent / "s", runc.parent):
+    for folder in (logs, plugins, plugins.parent, Path("/run/containerd/s"), Path("/run/containerd")):
         try:
             folder.rmdir()
         except OSError:

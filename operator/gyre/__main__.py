@@ -87,6 +87,18 @@ def reference(out: Path) -> None:
 
 
 @main.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The chart's templates folder.")
+def chart(out: Path) -> None:
+    """Write the Helm chart's templates, from the same manifests as `gyre install`."""
+    from gyre.api.chart import templates
+    from gyre.kinds import KINDS
+
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in templates(KINDS).items():
+        (out / name).write_text(text)
+
+
+@main.command()
 @click.option("--image", default="localhost/gyre-operator:dev", show_default=True)
 @click.option("--namespace", default="gyre-system", show_default=True)
 @click.option("--without-operator", is_flag=True, help="Everything but the Deployment: to run `gyre run` elsewhere.")

@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
 
-from pydantic import AwareDatetime, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from gyre.api.conditions import Condition
 from gyre.api.effects import Gvk, Ref
@@ -111,6 +119,9 @@ class Resource(Schema, Generic[Spec, Stat]):
     rules       CEL rules over the whole object (`self.spec…`, `self.metadata.name`)
     max_name    longest `metadata.name`, so that the names of children still fit
     """
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+    """pydantic would read the source around `Resource[…]`, and trip over a class statement of several lines."""
 
     definition: ClassVar[Definition]
     metadata: Metadata

@@ -79,6 +79,16 @@ class Cache:
         self._index(ref, entry)
         return True
 
+    def confirm(self, gvk: Gvk, obj: Object) -> bool:
+        """Take in the answer to a GET: it exists, whatever a watch said of that version.
+
+        A watch with a label selector reports an object that lost its label as deleted, at the version that lives on.
+        """
+        ref = ref_of(gvk, obj)
+        if self._deleted.get(ref) == int(obj["metadata"]["resourceVersion"]):
+            del self._deleted[ref]
+        return self.observe(gvk, obj)
+
     def remove(self, gvk: Gvk, obj: Object) -> bool:
         """Take in a deletion. False when a newer object of that name is already known."""
         return self.purge(ref_of(gvk, obj), version=int(obj["metadata"].get("resourceVersion", 0)))

@@ -1,7 +1,8 @@
 """Carries effects out: the only place where gyre writes children.
 
 Promises   effects go in order and stop at the first that fails; an `Apply` whose intent the live object already contains is
-           not sent; a stranger's object of the same name is never touched; no write leaves without the lease.
+           not sent; a stranger's object of the same name is never touched; no write leaves without the lease; what a write
+           changed is told to whoever else it concerns, since its own watch event will be no news.
 Never      decides anything.
 """
 
@@ -11,9 +12,9 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-from gyre.api.effects import Apply, Create, Delete, Effect, Manifest, Note, Ref
+from gyre.api.effects import Apply, Create, Delete, Effect, Gvk, Manifest, Note, Ref
 from gyre.api.kind import Object
 from gyre.engine.cache import Cache
 from gyre.engine.metrics import WRITES
@@ -22,6 +23,13 @@ from gyre.kube.client import Api
 from gyre.kube.paths import KindOf
 
 REMEMBERED_NO_OPS = 20_000
+
+INTENT = "gyre.dev/intent"
+"""Annotation on what we apply: the digest of the intent. A field that was dropped from the intent is still in the live object,
+which therefore still contains the new intent; only the digest tells that there is something to give back."""
+
+Changed: TypeAlias = Callable[[Gvk, Object, Ref], None]
+"""Called after a write with the kind and the object as answered, and the resource on whose behalf it was written."""
 
 
 class NotLeader(Exception):
@@ -37,7 +45,12 @@ class NameTaken(Exception):
 
 
 def contains(live: Any, intent: Any) -> bool:
-    """Whether a live object already says everything the intent says. Lists must agree in length and order."""
+    """Whether a live object already says everything the intent says. Lists must agree in length and order.
+
+    What the API server drops because it is empty counts as said: `""`, `false`, `0`, `[]` and `{}`.
+    """
+    if live is None and not intent:
+        return True
     if isinstance(intent, Mapping):
         return isinstance(live, Mapping) and all(contains(live.get(key), value) for key, value in intent.items())
     if isinstance(intent, list | tuple):
@@ -46,7 +59,7 @@ def contains(live: Any, intent: Any) -> bool:
             and len(live) == len(intent)
             and all(contains(a, b) for a, b in zip(live, intent, strict=True))
         )
-    return bool(live == intent) or (live is None and intent in ("", False))
+    return bool(live == intent)
 
 
 def owner_uid(manifest: Manifest) -> str | None:
@@ -56,15 +69,22 @@ def owner_uid(manifest: Manifest) -> str | None:
     return None
 
 
+def _nobody(gvk: Gvk, obj: Object, by: Ref) -> None:
+    """Nobody else is concerned."""
+
+
 class Writer:
     """Applies effects for one engine. `may_write` is the lease: it is asked before every request."""
 
-    def __init__(self, api: Api, cache: Cache, kind_of: KindOf, may_write: Callable[[], bool]) -> None:
+    def __init__(
+        self, api: Api, cache: Cache, kind_of: KindOf, may_write: Callable[[], bool], changed: Changed = _nobody
+    ) -> None:
         self._api, self._cache, self._kind_of, self._may_write = api, cache, kind_of, may_write
+        self._changed = changed
         self._no_ops: OrderedDict[Ref, tuple[int, str]] = OrderedDict()
 
-    async def carry_out(self, effects: Iterable[Effect], *, manager: str) -> bool:
-        """Carry out in order; True when something changed. Notes are not effects on the world: see `events`.
+    async def carry_out(self, effects: Iterable[Effect], *, manager: str, by: Ref) -> bool:
+        """Carry out in order, on behalf of `by`; True when something changed. Notes are not effects on the world.
 
         A guarded `Apply` that has nothing to change is not sent, yet it guards what follows: before the first request of
         the same decision the guard is checked with a live GET, so that no child is made or deleted on a stale view.
@@ -73,11 +93,11 @@ class Writer:
         for effect in effects:
             match effect:
                 case Apply(manifest, guard):
-                    changed |= await self._apply(manifest, guard, manager, unchecked)
+                    changed |= await self._apply(manifest, guard, manager, unchecked, by)
                 case Create(manifest):
-                    changed |= await self._create(manifest, manager, unchecked)
+                    changed |= await self._create(manifest, manager, unchecked, by)
                 case Delete(ref, uid):
-                    changed |= await self._delete(ref, uid, unchecked)
+                    changed |= await self._delete(ref, uid, unchecked, by)
                 case Note():
                     pass
         return changed
@@ -92,35 +112,52 @@ class Writer:
             "status": status,
         }
         answer = await self._api.apply(ref, manifest, manager=f"{manager}-status", subresource="status")
-        self._wrote(ref, "status", answer)
+        self._wrote(ref, "status", answer, by=ref)
 
-    async def _apply(self, manifest: Manifest, guard: str | None, manager: str, unchecked: dict[Ref, str]) -> bool:
-        ref = self._kind_of.ref(manifest)
+    async def _apply(
+        self, manifest: Manifest, guard: str | None, manager: str, unchecked: dict[Ref, str], by: Ref
+    ) -> bool:
+        ref, digest = self._kind_of.ref(manifest), _digest(manifest)
+        annotations = {**(manifest["metadata"].get("annotations") or {}), INTENT: digest}
+        intent = {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
         known = self._cache.entry(ref)
-        live = known.read() if known else None
-        if live is not None:
+        if known is None:
+            await self._must_be_free(ref, manifest)
+        else:
+            live = known.read()
             _must_be_ours(ref, live, manifest)
-            if guard is None and contains(live, manifest):
+            if guard is None and (contains(live, intent) or self._no_ops.get(ref) == (known.version, digest)):
                 return False
-            if guard is not None and guard == live["metadata"]["resourceVersion"] and contains(live, manifest):
+            if guard is not None and guard == live["metadata"]["resourceVersion"] and contains(live, intent):
                 unchecked[ref] = guard
                 return False
-            if guard is None and known and self._no_ops.get(ref) == (known.version, _digest(manifest)):
-                return False
         await self._may_proceed(unchecked)
-        metadata = dict(manifest["metadata"])
-        if live is not None:
-            metadata["uid"] = live["metadata"]["uid"]
+        if known is not None:
+            intent["metadata"]["uid"] = known.uid
         if guard is not None:
-            metadata["resourceVersion"] = guard
-        answer = await self._api.apply(ref, {**manifest, "metadata": metadata}, manager=manager)
+            intent["metadata"]["resourceVersion"] = guard
+        answer = await self._api.apply(ref, intent, manager=manager)
         changed = known is None or int(answer["metadata"]["resourceVersion"]) != known.version
         if not changed and known is not None:
-            self._remember_no_op(ref, known.version, _digest(manifest))
-        self._wrote(ref, "apply", answer)
+            self._remember_no_op(ref, known.version, digest)
+        self._wrote(ref, "apply", answer, by=by)
         return changed
 
-    async def _create(self, manifest: Manifest, manager: str, unchecked: dict[Ref, str]) -> bool:
+    async def _must_be_free(self, ref: Ref, manifest: Manifest) -> None:
+        """Server-side apply creates or overwrites, so ask first: the watch shows only what carries our label.
+
+        Raises NameTaken for a stranger's object, Conflict for one of ours that we did not know of: the decision was made
+        on a view in which it did not exist.
+        """
+        try:
+            live = await self._api.get(ref)
+        except errors.NotFound:
+            return
+        _must_be_ours(ref, live, manifest)
+        self._cache.confirm(ref.gvk, live)
+        raise errors.Conflict(409, "Conflict", f"{ref} exists already, unknown to the decision")
+
+    async def _create(self, manifest: Manifest, manager: str, unchecked: dict[Ref, str], by: Ref) -> bool:
         ref = self._kind_of.ref(manifest)
         live = self._cache.get(ref)
         if live is not None:
@@ -132,29 +169,37 @@ class Writer:
         except errors.AlreadyExists:
             answer = await self._api.get(ref)
             _must_be_ours(ref, answer, manifest)
-            self._cache.observe(ref.gvk, answer)
-            return False
-        self._wrote(ref, "create", answer)
+            return self._cache.confirm(ref.gvk, answer)
+        self._wrote(ref, "create", answer, by=by)
         return True
 
-    async def _delete(self, ref: Ref, uid: str, unchecked: dict[Ref, str]) -> bool:
-        live = self._cache.get(ref)
+    async def _delete(self, ref: Ref, uid: str, unchecked: dict[Ref, str], by: Ref) -> bool:
+        known = self._cache.entry(ref)
+        live = known.read() if known else None
         if live is not None and (live["metadata"]["uid"] != uid or live["metadata"].get("deletionTimestamp")):
             return False
         await self._may_proceed(unchecked)
         try:
-            await self._api.delete(ref, uid=uid)
+            answer = await self._api.delete(ref, uid=uid)
         except (errors.NotFound, errors.Conflict):
-            return False
-        WRITES.labels(ref.gvk.kind, "delete").inc()
-        return True
+            answer, deleted = {}, False
+        else:
+            deleted = True
+            WRITES.labels(ref.gvk.kind, "delete").inc()
+        if answer.get("metadata", {}).get("uid") == uid:
+            news = self._cache.observe(ref.gvk, answer)
+        else:
+            news = self._cache.purge(ref, version=known.version if known else 0)
+        if news and live is not None:
+            self._changed(ref.gvk, live, by)
+        return deleted or news
 
     async def _may_proceed(self, unchecked: dict[Ref, str]) -> None:
         """Ask for the lease and settle the guards of this decision that nothing was sent for."""
         while unchecked:
             ref, seen = unchecked.popitem()
             live = await self._api.get(ref)
-            self._cache.observe(ref.gvk, live)
+            self._cache.confirm(ref.gvk, live)
             if live["metadata"]["resourceVersion"] != seen:
                 raise errors.Conflict(409, "Conflict", f"{ref} has moved on since it was read")
         self._check_lease()
@@ -163,9 +208,10 @@ class Writer:
         if not self._may_write():
             raise NotLeader("the lease was lost; another replica writes now")
 
-    def _wrote(self, ref: Ref, verb: str, answer: Object) -> None:
+    def _wrote(self, ref: Ref, verb: str, answer: Object, *, by: Ref) -> None:
         WRITES.labels(ref.gvk.kind, verb).inc()
-        self._cache.observe(ref.gvk, answer)
+        if self._cache.observe(ref.gvk, answer):
+            self._changed(ref.gvk, answer, by)
 
     def _remember_no_op(self, ref: Ref, version: int, digest: str) -> None:
         self._no_ops[ref] = (version, digest)

@@ -65,7 +65,7 @@ class Engine:
             now=now,
             monotonic=clock,
         )
-        writer = Writer(api, self.cache, KindOf(known_gvks(self.routes.kinds.values())), self.lease.held)
+        writer = Writer(api, self.cache, KindOf(known_gvks(self.routes.kinds.values())), self.lease.held, self._wrote)
         recorder = Recorder(api, host=settings.identity)
         self.reconciler = Reconciler(self.routes.kinds, self.cache, writer, recorder, now=now, monotonic=clock)
         self.absent: set[Gvk] = set()
@@ -108,6 +108,12 @@ class Engine:
     def changed(self, gvk: Gvk, obj: Object) -> None:
         for key in self.routes.woken(gvk, obj, self.cache):
             self.queue.add(key)
+
+    def _wrote(self, gvk: Gvk, obj: Object, by: Ref) -> None:
+        """The cache knows our own writes already, so their events wake nobody: wake the others now. `by` looks again itself."""
+        for key in self.routes.woken(gvk, obj, self.cache):
+            if key.ref != by:
+                self.queue.add(key)
 
     def wake_everything(self) -> None:
         for gvk in self.routes.kinds:

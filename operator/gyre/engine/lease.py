@@ -80,8 +80,9 @@ class Lease:
         spec = live.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
         if holder not in ("", self._identity):
+            self._renewed = None
             if self._seen is None or self._seen[0] != spec:
-                self._seen = (spec, asked)
+                self._seen = (spec, self._monotonic())
             if asked < self._seen[1] + float(spec.get("leaseDurationSeconds") or DURATION_SECONDS):
                 return False
         return await _won(self._write(live, holder=self._identity))

@@ -31,7 +31,7 @@ class WorkQueue(Generic[K]):
     def __init__(self, *, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
         self._ready: deque[K] = deque()
-        self._background: deque[K] = deque()
+        self._background: dict[K, None] = {}
         self._queued: dict[K, float] = {}
         self._working: set[K] = set()
         self._again: set[K] = set()
@@ -47,15 +47,19 @@ class WorkQueue(Generic[K]):
         return len(self._timers)
 
     def add(self, key: K, *, background: bool = False) -> None:
-        """Hand the key out soon; `background` keys (sweep, start-up) wait until nobody else does."""
+        """Hand the key out soon; `background` keys (start-up) wait until nobody else does, or until they are added without."""
         self._cancel(key)
         if key in self._working:
             self._again.add(key)
             return
-        if key in self._queued:
+        if key in self._queued and (background or key not in self._background):
             return
-        self._queued[key] = asyncio.get_running_loop().time()
-        (self._background if background else self._ready).append(key)
+        self._queued.setdefault(key, asyncio.get_running_loop().time())
+        if background:
+            self._background[key] = None
+        else:
+            self._background.pop(key, None)
+            self._ready.append(key)
         self._something.set()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -93,7 +97,8 @@ class WorkQueue(Generic[K]):
         while not self._queued:
             self._something.clear()
             await self._something.wait()
-        key = self._ready.popleft() if self._ready else self._background.popleft()
+        key = self._ready.popleft() if self._ready else next(iter(self._background))
+        self._background.pop(key, None)
         waited = asyncio.get_running_loop().time() - self._queued.pop(key)
         self._working.add(key)
         return key, waited

@@ -19,7 +19,7 @@ from gyre.api.effects import Note, NoteType
 from gyre.api.kind import Decision, Kind, Object, Outcome
 from gyre.engine.cache import Cache
 from gyre.engine.clock import Monotonic, Now
-from gyre.engine.effects import NameTaken, Writer
+from gyre.engine.effects import NameTaken, NotLeader, Writer
 from gyre.engine.events import Recorder
 from gyre.engine.metrics import ERRORS, RECONCILE_SECONDS, RECONCILES
 from gyre.engine.routing import Key
@@ -68,6 +68,9 @@ class Reconciler:
         except errors.ApiError as problem:
             result, outcome = Result(failed=True, after=problem.retry_after), type(problem).__name__
             log.warning("%s: the API server did not do it: %s", key, problem)
+        except NotLeader as problem:
+            result, outcome = Result(failed=True), "NotLeader"
+            log.info("%s: %s", key, problem)
         except Exception as problem:
             result, outcome = Result(failed=True), type(problem).__name__
             log.exception("%s: a bug in gyre; the resource is left as it is and tried again", key)
@@ -94,7 +97,7 @@ class Reconciler:
             decision = kind.decide(resource, seen, self._now())
             notes.update(dict.fromkeys(effect for effect in decision.effects if isinstance(effect, Note)))
             try:
-                wrote = await self._writer.carry_out(decision.effects, manager=manager)
+                wrote = await self._writer.carry_out(decision.effects, manager=manager, by=key.ref)
             except (errors.Rejected, NameTaken) as refused:
                 problem, wrote, decision = refused, False, _refused(decision, refused)
             looks, changed = looks + 1, changed or wrote
@@ -114,7 +117,12 @@ class Reconciler:
                     "effects": [brief(effect) for effect in decision.effects],
                 },
             )
-        return Result(after=decision.after, failed=problem is not None), decision.outcome.value
+        if problem is not None:
+            return Result(failed=True), decision.outcome.value
+        if wrote:
+            log.warning("%s: still writing after %d looks; looking again later", key, looks)
+            return Result(failed=True), decision.outcome.value
+        return Result(after=decision.after), decision.outcome.value
 
     async def _unreadable(self, key: Key, obj: Object, problem: ValueError) -> tuple[Result, str]:
         """A stored object that the API server accepted under another CRD than ours. Left alone until it changes."""

@@ -49,15 +49,17 @@ async def sweep(api: Api, cache: Cache, routes: Routes, changed: Callable[[Gvk, 
         highest = max((int(obj["metadata"]["resourceVersion"]) for obj in listed.values()), default=0)
         for ref, entry in before.items():
             now = listed.get(ref)
-            if (now is None or now["metadata"]["uid"] != entry.uid) and await _is_gone(api, ref, entry.uid):
-                obj = entry.read()
-                cache.purge(ref, version=max(entry.version, highest))
-                SWEEP_FOUND.labels(gvk.kind, "vanished").inc()
-                changed(gvk, obj)
+            if now is None and await _look(api, cache, gvk, ref, changed) is False:
+                if cache.purge(ref, version=max(entry.version, highest)):
+                    SWEEP_FOUND.labels(gvk.kind, "vanished").inc()
+                    changed(gvk, entry.read())
+            elif now is not None and now["metadata"]["uid"] != entry.uid:
+                SWEEP_FOUND.labels(gvk.kind, "replaced").inc()
+                changed(gvk, entry.read())
         for ref, obj in listed.items():
-            entry_now = cache.entry(ref)
-            if entry_now is None or entry_now.version < int(obj["metadata"]["resourceVersion"]):
-                await _take_in(api, cache, gvk, ref, changed)
+            known = cache.entry(ref)
+            if known is None or known.version < int(obj["metadata"]["resourceVersion"]):
+                await _look(api, cache, gvk, ref, changed)
         OBJECTS.labels(gvk.kind).set(len(cache.entries(gvk)))
 
 
@@ -72,22 +74,15 @@ async def _list(api: Api, gvk: Gvk, managed: bool) -> dict[Ref, Object] | None:
         return None
 
 
-async def _is_gone(api: Api, ref: Ref, uid: str) -> bool:
-    """Ask before purging: the object may have been made after the list was taken."""
-    try:
-        live = await api.get(ref)
-    except errors.NotFound:
-        return True
-    except errors.ApiError:
-        return False
-    return bool(live["metadata"]["uid"] != uid)
-
-
-async def _take_in(api: Api, cache: Cache, gvk: Gvk, ref: Ref, changed: Callable[[Gvk, Object], None]) -> None:
+async def _look(api: Api, cache: Cache, gvk: Gvk, ref: Ref, changed: Callable[[Gvk, Object], None]) -> bool | None:
+    """Whether the object exists, None when nobody answered; what a list does not say may have changed since it was taken."""
     try:
         obj = await api.get(ref)
+    except errors.NotFound:
+        return False
     except errors.ApiError:
-        return
-    if cache.observe(gvk, obj):
+        return None
+    if cache.confirm(gvk, obj):
         SWEEP_FOUND.labels(gvk.kind, "missed").inc()
         changed(gvk, obj)
+    return True

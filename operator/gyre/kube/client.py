@@ -34,7 +34,7 @@ class Api(Protocol):
     async def get(self, ref: Ref) -> Object: ...
     async def create(self, ref: Ref, manifest: Manifest, *, manager: str) -> Object: ...
     async def apply(self, ref: Ref, manifest: Manifest, *, manager: str, subresource: str = "") -> Object: ...
-    async def delete(self, ref: Ref, *, uid: str) -> None: ...
+    async def delete(self, ref: Ref, *, uid: str) -> Object: ...
     async def replace(self, ref: Ref, manifest: Manifest, *, manager: str) -> Object: ...
     def list(self, gvk: Gvk, *, selector: str = "", metadata_only: bool = False) -> AsyncIterator[Object]: ...
 
@@ -79,14 +79,15 @@ class KubeApi:
         path = f"{single(ref)}?{urlencode({'fieldManager': manager})}"
         return await self._request("PUT", path, manifest)
 
-    async def delete(self, ref: Ref, *, uid: str) -> None:
+    async def delete(self, ref: Ref, *, uid: str) -> Object:
+        """The object as it is now, when something holds it up (a finalizer, a grace period); else a Status."""
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",
             "preconditions": {"uid": uid},
         }
-        await self._request("DELETE", single(ref), options)
+        return await self._request("DELETE", single(ref), options)
 
     async def list(self, gvk: Gvk, *, selector: str = "", metadata_only: bool = False) -> AsyncIterator[Object]:
         """Every object of a kind in all namespaces, in chunks of 500. Raises `Gone` when the list outlived its token."""
