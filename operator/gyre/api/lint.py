@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from gyre.api.markers import Json
+from gyre.api.markers import RULES, Json
 
 LARGEST_CRD: Final = 262_144
 """Bytes of JSON that client-side apply can keep in its annotation (apimachinery `TotalAnnotationSizeLimitB`)."""
@@ -63,7 +63,9 @@ class Exemption:
 
 
 EXEMPTIONS: Final[tuple[Exemption, ...]] = (
-    Exemption("*", "spec.suspend", "no-booleans", "the word of Job, CronJob and RayJob; Argo CD and kubectl look for it"),
+    Exemption(
+        "*", "spec.suspend", "no-booleans", "the word of Job, CronJob and RayJob; Argo CD and kubectl look for it"
+    ),
 )
 
 
@@ -301,6 +303,6 @@ CRD_RULES: Final[dict[str, Callable[[Json], Breaches]]] = {
 
 def _rule_messages(root: Json) -> Iterator[str]:
     for field in fields(Field("", "", root)):
-        for rule in field.schema.get("x-kubernetes-validations", ()):
+        for rule in field.schema.get(RULES, ()):
             if not (rule.get("message") or rule.get("messageExpression")):
                 yield f"{field.path or 'root'}: {rule['rule']} has no message"

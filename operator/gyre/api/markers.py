@@ -28,8 +28,10 @@ MinLength = MinItems = MinLen
 EXACT = 2**53 - 1
 """The largest bound of an integer: the API server reads bounds as float64, and 2^63 - 1 as a bound refuses every value."""
 
+RULES = "x-kubernetes-validations"
+
 PRESENCE = "x-gyre-presence"
-"""Private hint on a field's schema: the rule on presence that only its parent can check. Removed by `schema.crd`."""
+"""Private hint on a field's schema: the rule on presence that only its parent can check. Hoisted by `structural`."""
 
 RuleReason: TypeAlias = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
 
@@ -55,7 +57,7 @@ class Extension:
     def __get_pydantic_json_schema__(self, source: Any, handler: GetJsonSchemaHandler) -> Json:
         schema = dict(handler(source))
         for keyword, value in self.keywords().items():
-            if keyword == "x-kubernetes-validations":
+            if keyword == RULES:
                 value = [*schema.get(keyword, ()), *value]
             schema[keyword] = value
         return schema
@@ -88,7 +90,7 @@ class Rule(Extension):
         return {key: value for key, value in entries.items() if value}
 
     def keywords(self) -> Json:
-        return {"x-kubernetes-validations": [self.as_dict()]}
+        return {RULES: [self.as_dict()]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,3 +251,8 @@ def _present(fields: Sequence[str]) -> str:
 
 def _and(fields: Sequence[str]) -> str:
     return f"{', '.join(fields[:-1])} and {fields[-1]}"
+
+
+def first_paragraph(text: str) -> str:
+    """On one line: what a docstring says before it goes into detail."""
+    return " ".join(text.strip().split("\n\n")[0].split())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
 
-from gyre.api.markers import Immutable, ImmutableOnceSet, Json, Rule
+from gyre.api.markers import RULES, Immutable, ImmutableOnceSet, Json, Rule
 
 ClassRules = tuple[Rule | Immutable | ImmutableOnceSet, ...]
 
@@ -44,9 +44,9 @@ class Schema(BaseModel):
     def __get_pydantic_json_schema__(cls, source: Any, handler: GetJsonSchemaHandler) -> Json:
         reference = handler(source)
         schema = handler.resolve_ref_schema(reference)
-        rules = [rule for marker in cls.class_rules for rule in marker.keywords()["x-kubernetes-validations"]]
+        rules = [rule for marker in cls.class_rules for rule in marker.keywords()[RULES]]
         if rules:
-            schema["x-kubernetes-validations"] = rules
+            schema[RULES] = rules
         for field, default in cls._static_defaults().items():
             schema["properties"][field]["default"] = default
         return reference

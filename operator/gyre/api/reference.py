@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gyre.api.lint import Field, fields
-from gyre.api.markers import Json
+from gyre.api.markers import RULES, Json
 from gyre.api.resource import Resource
 from gyre.api.schema import crd
 
@@ -74,7 +74,7 @@ def _type(field: Field) -> str:
 
 def _rules(root: Json) -> Iterator[str]:
     for field in fields(Field("", "", root)):
-        for rule in field.schema.get("x-kubernetes-validations", ()):
+        for rule in field.schema.get(RULES, ()):
             place = f"`{field.path.lstrip('.')}`: " if field.path else ""
             yield f"- {place}{rule['message']} (`{rule['rule']}`)"
 

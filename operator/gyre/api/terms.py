@@ -12,6 +12,9 @@ from typing import Any, Self
 
 from pydantic import GetJsonSchemaHandler
 
+GLOSSARY = "x-gyre-glossary"
+"""Private keyword of a schema: words with their meanings. `structural` writes them into the description."""
+
 CAMEL_CASE = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
@@ -36,7 +39,7 @@ class Term(StrEnum):
     @classmethod
     def __get_pydantic_json_schema__(cls, source: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         reference = handler(source)
-        handler.resolve_ref_schema(reference)["x-gyre-glossary"] = cls.glossary()
+        handler.resolve_ref_schema(reference)[GLOSSARY] = cls.glossary()
         return reference
 
 
