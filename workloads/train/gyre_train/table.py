@@ -1,0 +1,154 @@
+"""Rows for the tabular loop: Parquet files to tensors, the same on every rank and at every restart.
+
+Promises   the order of rows is the order of files by path and rows in them; statistics and vocabularies come from the rows
+           that are trained on, alone; a column that cannot be a feature is named, with what to do.
+Never      looks at the rows that are held out to prepare the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from gyre_data.digest import data_files
+from gyre_train.faults import UserError
+
+FeatureType = Literal["Numeric", "Categorical"]
+VOCABULARY_LIMIT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    name: str
+    type: FeatureType
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """How columns become numbers; all of it is in the artifact's model.json.
+
+    Numeric: (x - mean) / std, a missing value becomes 0 and, where training rows have such, sets one more input to 1.
+    Categorical: the place in the sorted vocabulary + 1; 0 is a value that training has not seen, or a missing one.
+    """
+
+    features: tuple[Feature, ...]
+    mean: Mapping[str, float]
+    std: Mapping[str, float]
+    flagged: tuple[str, ...]
+    vocabulary: Mapping[str, tuple[str, ...]]
+
+    @property
+    def numeric(self) -> list[str]:
+        return [feature.name for feature in self.features if feature.type == "Numeric"]
+
+    @property
+    def categorical(self) -> list[str]:
+        return [feature.name for feature in self.features if feature.type == "Categorical"]
+
+    def encode(self, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+        """(rows × numeric inputs, float32), (rows × categorical features, int64)."""
+        numbers, flags = [], []
+        for name in self.numeric:
+            values = as_floats(table, name)
+            missing = np.isnan(values)
+            numbers.append(np.where(missing, 0.0, (values - self.mean[name]) / self.std[name]))
+            if name in self.flagged:
+                flags.append(missing.astype(np.float64))
+        places = []
+        for name in self.categorical:
+            found = pc.index_in(as_strings(table, name), value_set=pa.array(self.vocabulary[name], pa.string()))
+            places.append(pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1)
+        empty = np.empty((table.num_rows, 0))
+        wide = np.stack(numbers + flags, axis=1) if numbers else empty
+        return wide.astype(np.float32), np.stack(places, axis=1) if places else empty.astype(np.int64)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def of_json(raw: Mapping[str, Any]) -> Encoder:
+        return Encoder(tuple(Feature(**feature) for feature in raw["features"]), raw["mean"], raw["std"], tuple(raw["flagged"]),
+                       {name: tuple(values) for name, values in raw["vocabulary"].items()})
+
+
+def learn_encoder(table: pa.Table, features: Sequence[Feature]) -> Encoder:
+    mean, std, flagged, vocabulary = {}, {}, [], {}
+    for feature in features:
+        if feature.type == "Numeric":
+            values = as_floats(table, feature.name)
+            known = values[~np.isnan(values)]
+            mean[feature.name] = float(known.mean()) if known.size else 0.0
+            std[feature.name] = (float(known.std()) if known.size else 0.0) or 1.0
+            if known.size < values.size:
+                flagged.append(feature.name)
+        else:
+            seen = pc.unique(as_strings(table, feature.name)).drop_null().to_pylist()
+            if len(seen) > VOCABULARY_LIMIT:
+                raise UserError(f"feature {feature.name!r} has {len(seen)} different values, more than {VOCABULARY_LIMIT}: "
+                                "leave it out, or make it Numeric")
+            vocabulary[feature.name] = tuple(sorted(seen))
+    return Encoder(tuple(features), mean, std, tuple(flagged), vocabulary)
+
+
+def automatic_features(schema: pa.Schema, leave_out: Sequence[str]) -> list[Feature]:
+    """Every column but the target, the ignored and the times: numbers are Numeric, texts and flags Categorical."""
+    kinds: list[Feature] = []
+    for field in schema:
+        if field.name in leave_out or pa.types.is_temporal(field.type):
+            continue
+        numeric = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+        kinds.append(Feature(field.name, "Numeric" if numeric else "Categorical"))
+    return kinds
+
+
+def partitions(files: Any, folder: str) -> list[str]:
+    """The partition folders below `folder` (the part of the path before the file's name), sorted; [""] when flat."""
+    found = data_files(files, folder, fs.FileSelector(folder, recursive=True))
+    return sorted({path.rpartition("/")[0] for info, path in found if info.size and path.endswith(".parquet")})
+
+
+def read(files: Any, folder: str, only: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    """The Parquet files below `folder` in the order of their paths; `only`: of these partitions. Raises UserError.
+
+    Columns of the path (`month=01`) are added as text where the files lack them.
+    """
+    parts = []
+    for info, path in data_files(files, folder, fs.FileSelector(folder, recursive=True)):
+        place = path.rpartition("/")[0]
+        if path.endswith(".parquet") and (only is None or place in only):
+            table = pq.read_table(info.path, filesystem=files, partitioning=None)
+            for part in place.split("/"):
+                key, _, value = part.partition("=")
+                if value and key not in table.column_names:
+                    table = table.append_column(key, pa.array([value] * table.num_rows, pa.string()))
+            parts.append(select(table, columns, folder))
+    if not parts:
+        raise UserError(f"{folder} has no Parquet files" + (f" in {list(only)}" if only is not None else ""))
+    return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+
+
+def select(table: pa.Table, columns: Sequence[str] | None, folder: str) -> pa.Table:
+    if columns is None:
+        return table
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise UserError(f"{folder} has no column {missing[0]!r}; it has {', '.join(table.column_names)}")
+    return table.select(list(dict.fromkeys(columns)))
+
+
+def as_floats(table: pa.Table, name: str) -> np.ndarray:
+    try:
+        return pc.cast(table[name], pa.float64()).to_numpy().astype(np.float64)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise UserError(f"feature {name!r} is {table[name].type}, not a number: make it Categorical or leave it out") from error
+
+
+def as_strings(table: pa.Table, name: str) -> pa.ChunkedArray:
+    return pc.cast(table[name], pa.string())
