@@ -45,13 +45,14 @@ def _up(layout: Layout, options: argparse.Namespace) -> None:
             chosen = flavour.choose(flavour.look(), options.context)
         print(f"{chosen.name}: {chosen.why}", file=sys.stderr)
         layout.claim_state()
+        if chosen.name == "context":
+            # Remembered only once it was reached: there is nothing to take down before.
+            took = context.up(layout, chosen.context)
         flavour.remember(layout, chosen)
         if chosen.name == "native":
             took = native.up(layout, with_images=not options.without_images)
         elif chosen.name == "kind":
             took = kind.up(layout, with_images=not options.without_images)
-        else:
-            took = context.up(layout, chosen.context)
     print(f"  {took:6.1f} s  in all\n\nexport KUBECONFIG={layout.kubeconfig}", file=sys.stderr)
 
 

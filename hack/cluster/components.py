@@ -29,6 +29,8 @@ class Component:
     name: str
     argv: tuple[str, ...]
     health: str
+    reads: Path | None = None
+    """Its configuration file: when that changes, `up` starts the process again."""
 
 
 def components(layout: Layout, programs: Path) -> tuple[Component, ...]:
@@ -108,6 +110,7 @@ def components(layout: Layout, programs: Path) -> tuple[Component, ...]:
             "containerd",
             ("/usr/bin/containerd", "-c", str(state / "containerd.toml"), "--log-level=warn"),
             f"unix:{layout.socket}",
+            reads=state / "containerd.toml",
         ),
         Component(
             "kubelet",
@@ -122,6 +125,7 @@ def components(layout: Layout, programs: Path) -> tuple[Component, ...]:
                 f"--containerd={layout.socket}",
             ),
             "http://127.0.0.1:10248/healthz",
+            reads=state / "kubelet.json",
         ),
         Component(
             "kube-proxy",
@@ -142,6 +146,7 @@ def components(layout: Layout, programs: Path) -> tuple[Component, ...]:
             "coredns",
             program("coredns", "-conf", str(state / "Corefile")),
             f"http://{network.ADDRESS}:8181/ready",
+            reads=state / "Corefile",
         ),
     )
 
@@ -152,6 +157,7 @@ def daemon(component: Component, layout: Layout) -> Daemon:
         component.argv,
         layout.state / f"{component.name}.pid",
         layout.logs / f"{component.name}.log",
+        component.reads,
     )
 
 

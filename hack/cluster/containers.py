@@ -52,7 +52,24 @@ def import_file(layout: Layout, archive: Path, name: str | None = None) -> str:
             if source != wanted:
                 ctr(layout, "images", "tag", "--force", source, wanted)
 
+        _drop_superseded(layout)
+
     return _once(layout, wanted, f"{archive.name} {stat.st_size} {stat.st_mtime_ns}", import_and_name)
+
+
+def superseded(listing: str) -> list[str]:
+    """Names `sha256:…` in what `ctr images list` prints whose image bears no other name any more.
+
+    The CRI plugin gives each image such a second name, and by it keeps every former build of a tag for ever.
+    """
+    rows = [line.split() for line in listing.splitlines()[1:]]
+    named = {row[2] for row in rows if not row[0].startswith("sha256:")}
+    return [row[0] for row in rows if row[0].startswith("sha256:") and row[2] not in named]
+
+
+def _drop_superseded(layout: Layout) -> None:
+    if names := superseded(ctr(layout, "images", "list")):
+        ctr(layout, "images", "remove", *names)
 
 
 def _once(layout: Layout, name: str, identity: str, work: Callable[[], object]) -> str:

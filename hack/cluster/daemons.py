@@ -4,6 +4,7 @@ Promises   a process is ours only if the kernel says that this pid began when we
 Never      looks for a process by its name.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -20,11 +21,14 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process, unmistakably: `born` is its start in clock ticks since boot, as /proc/<pid>/stat has it."""
+    """A process, unmistakably: `born` is its start in clock ticks since boot, as /proc/<pid>/stat has it.
+
+    `orders` is a checksum of its arguments and its configuration file, as they were when it started.
+    """
 
     pid: int
     born: int
-    argv: tuple[str, ...]
+    orders: str
 
 
 def born(pid: int) -> int | None:
@@ -61,21 +65,27 @@ class Daemon:
     argv: tuple[str, ...]
     pid_file: Path
     log: Path
+    reads: Path | None = None
+
+    def orders(self) -> str:
+        """A checksum of what it is told now."""
+        text = self.reads.read_text() if self.reads else ""
+        return hashlib.sha256(json.dumps([self.argv, text]).encode()).hexdigest()
 
     def running(self) -> Identity | None:
         """The process that we started, if it still lives."""
         try:
             noted = json.loads(self.pid_file.read_text())
-            identity = Identity(int(noted["pid"]), int(noted["born"]), tuple(noted["argv"]))
+            identity = Identity(int(noted["pid"]), int(noted["born"]), noted["orders"])
         except (OSError, ValueError, KeyError):
             return None
         return identity if born(identity.pid) == identity.born else None
 
     def start(self) -> str:
-        """Start it, unless it runs with just these arguments."""
+        """Start it, unless it runs with just these arguments and this configuration."""
         identity = self.running()
         if identity is not None:
-            if identity.argv == self.argv:
+            if identity.orders == self.orders():
                 return "runs"
             self.stop()
         with self.log.open("ab") as log:
@@ -85,7 +95,7 @@ class Daemon:
         began = born(process.pid)
         if began is None:
             raise Refused(f"{self.name} ended at once:\n{self.tail()}")
-        noted = {"pid": process.pid, "born": began, "argv": self.argv}
+        noted = {"pid": process.pid, "born": began, "orders": self.orders()}
         scratch = self.pid_file.with_suffix(".new")
         scratch.write_text(json.dumps(noted))
         os.replace(scratch, self.pid_file)

@@ -65,7 +65,7 @@ def test_mounts_are_undone_from_the_inside_out_and_only_ours():
 
 def _noted(folder: Path, pid: int, born: int) -> daemons.Daemon:
     pid_file = folder / "etcd.pid"
-    pid_file.write_text(json.dumps({"pid": pid, "born": born, "argv": ["etcd"]}))
+    pid_file.write_text(json.dumps({"pid": pid, "born": born, "orders": ""}))
     return daemons.Daemon("etcd", ("etcd",), pid_file, folder / "etcd.log")
 
 
@@ -83,6 +83,15 @@ def test_a_pid_that_the_kernel_gave_to_another_is_left_alone(tmp_path: Path):
     other = _noted(tmp_path, os.getpid(), born - 1)
     assert other.running() is None
     other.stop()  # would end this very test
+
+
+def test_a_changed_configuration_is_another_order(tmp_path: Path):
+    file = tmp_path / "kubelet.json"
+    daemon = daemons.Daemon("kubelet", ("kubelet",), tmp_path / "kubelet.pid", tmp_path / "kubelet.log", file)
+    file.write_text("{}")
+    before = daemon.orders()
+    file.write_text('{"maxPods": 5}')
+    assert daemon.orders() != before
 
 
 def test_a_torn_pid_file_is_no_process(tmp_path: Path):
@@ -109,3 +118,13 @@ def test_a_step_waits_for_all_that_it_needs():
 
 def test_a_need_that_no_step_serves_is_found():
     assert unknown_needs([_step("node", "packages")]) == {"packages"}
+
+
+def test_an_image_that_lost_its_name_to_a_newer_build_is_dropped():
+    listing = (
+        "REF TYPE DIGEST SIZE PLATFORMS LABELS\n"
+        "localhost/gyre-workload:dev application/x sha256:new 1 MiB linux/amd64 a=b\n"
+        "sha256:c0ffee application/x sha256:new 1 MiB linux/amd64 a=b\n"
+        "sha256:decade application/x sha256:old 1 MiB linux/amd64 a=b\n"
+    )
+    assert containers.superseded(listing) == ["sha256:decade"]
