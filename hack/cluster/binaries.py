@@ -107,6 +107,9 @@ def _go_build(layout: Layout, where: Path, programs: tuple[Program, ...]) -> Non
     if go is None:
         raise Refused("Go is needed once to build Kubernetes; install Go 1.25 or newer and put it on PATH")
     where.mkdir(parents=True, exist_ok=True)
+    for torn in where.parent.glob(".building-*"):
+        # Of a build that was killed: the lock is ours, so nobody is writing there.
+        shutil.rmtree(torn)
     log = layout.cache / "go-build.log"
     with tempfile.TemporaryDirectory(dir=where.parent, prefix=".building-") as scratch:
         commands.run(

@@ -12,6 +12,7 @@ What is unfit or missing is told in one sentence, with exit status 1.
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from cluster.layout import Layout, Refused, layout_of
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
+    # An ended `up` ends its builders, whether a person or a script ends it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         layout = layout_of(os.environ)
         return int(options.run(layout, options) or 0)
