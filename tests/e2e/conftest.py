@@ -1,0 +1,136 @@
+"""Fixtures: the cluster that is up, the operator in it, a fresh namespace a test; figures and diagnosis around them."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e import manifests
+from tests.e2e.cluster import REPOSITORY, Cluster, Object
+from tests.e2e.diagnosis import OPERATOR_NAMESPACE, look
+from tests.e2e.figures import Figures
+from tests.e2e.place import Place
+
+from gyre.api import gvks
+
+OPERATOR_IMAGE = "localhost/gyre-operator:dev"
+FAILED = pytest.StashKey[bool]()
+FIGURES = pytest.StashKey[Figures]()
+
+
+# ── the session ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = Figures()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The one that `hack/cluster up` brought about; its images are those of the working tree."""
+    asked = subprocess.run(
+        [sys.executable, "hack/cluster", "kubeconfig"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    if asked.returncode != 0:
+        pytest.fail(f"no cluster: {asked.stderr.strip()}", pytrace=False)
+    return Cluster(Path(asked.stdout.strip()))
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster) -> None:
+    """Installed as users do it, of the image that is loaded now, and ready."""
+    if os.environ.get("GYRE_E2E_OPERATOR") == "keep":
+        return
+    install = [sys.executable, "-m", "gyre", "install", f"--image={OPERATOR_IMAGE}"]
+    text = subprocess.run(install, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=text)
+    where = ("--namespace", OPERATOR_NAMESPACE)
+    # The tag is the same for every build: pods that are already there may be of an older one.
+    cluster.kubectl(*where, "rollout", "restart", "deployment/gyre-operator")
+    cluster.kubectl(*where, "rollout", "status", "deployment/gyre-operator", "--timeout=180s", seconds=200)
+    crds = [
+        f"crd/{gvk.plural}.{gvk.group}" for gvk in (gvks.TRAINING_JOB, gvks.DATASET, gvks.MODEL, gvks.MODEL_VERSION)
+    ]
+    cluster.kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Figures:
+    return request.config.stash[FIGURES]
+
+
+# ── a test ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, cluster: Cluster, operator: None) -> Iterator[Place]:
+    """A fresh namespace that takes restricted pods only; a failure in it is looked at before it is deleted."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
+    made = Place(cluster, f"e2e-{words[:40].strip('-')}-{secrets.token_hex(2)}")
+    cluster.apply(manifests.namespace(made.name))
+    yield made
+    if request.node.stash.get(FAILED, False):
+        print(look(made))
+        if os.environ.get("GYRE_E2E_KEEP"):
+            return
+    empty(made)
+
+
+@pytest.fixture
+def seeded(place: Place) -> Place:
+    """A namespace with a claim and a tiny Dataset on it that is ready: what a job that trains a script needs."""
+    place.apply(manifests.claim())
+    run_shell(place, "seed", "mkdir -p /work/data /work/runs && seq 1 1000 > /work/data/numbers.csv")
+    place.apply(manifests.dataset())
+    place.until(gvks.DATASET, manifests.DATA, "Ready", seconds=120)
+    return place
+
+
+def run_shell(place: Place, name: str, command: str) -> str:
+    """Run a command on the claim in a pod; what it printed."""
+    place.apply(manifests.shell(name, command))
+
+    def over() -> Object | None:
+        pod = place.find(gvks.POD, name)
+        return pod if pod and pod["status"].get("phase") in ("Succeeded", "Failed") else None
+
+    pod = place.cluster.until(f"pod {name} ends", over, seconds=90)
+    printed = place.kubectl("logs", name)
+    assert pod["status"]["phase"] == "Succeeded", f"{command}: {printed}"
+    place.delete(gvks.POD, name)
+    return printed
+
+
+def empty(place: Place) -> None:
+    """Delete the namespace and see its pods gone, so that the next test has the machine to itself."""
+    place.cluster.kubectl("delete", "namespace", place.name, "--wait=false")
+    place.kubectl("delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false")
+    place.cluster.until(f"no pods in {place.name}", lambda: not place.every(gvks.POD), seconds=120)
+
+
+# ── the report ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.failed:
+        item.stash[FAILED] = True
+    if report.when == "call":
+        item.config.stash[FIGURES].outcome(item.name, report.outcome, report.duration)
+    return report  # type: ignore[return-value]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    figures = config.stash[FIGURES]
+    if figures.measured:
+        terminalreporter.section("measured on the cluster")
+        for line in figures.lines():
+            terminalreporter.write_line(line)
+    figures.write()
