@@ -93,7 +93,7 @@ def unknown(reason: str, message: str = "") -> Verdict:
 Seen = TypeVar("Seen")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `Row[Job](…)` would fail on Python 3.11
 class Row(Generic[Seen]):
     """One known condition of a kind. `judge` answers from what was seen; None (or anything empty) is Unknown."""
 

@@ -118,7 +118,10 @@ Quantity = Annotated[
             "maxLength": 32,
         }
     ),
-    Rule("type(self) == int || isQuantity(string(self))", "write a quantity like 500m, 2 or 2Gi"),
+    Rule(
+        "isQuantity(string(self)) && quantity(string(self)).sign() >= 0",
+        "write an amount like 500m, 2 or 2Gi; it cannot be negative",
+    ),
 ]
 
 IntOrString = Annotated[

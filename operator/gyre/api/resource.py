@@ -79,14 +79,15 @@ class Status(Schema):
     def _forget_what_another_version_wrote(
         cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
-        if not (isinstance(value, dict) and info.context and info.context.get("stored")):
+        if isinstance(value, cls) or not (info.context and info.context.get("stored")):
             return handler(value)
+        written = value if isinstance(value, dict) else {}
         try:
-            return handler(value)
+            return handler(written)
         except ValidationError as error:
             unreadable = {cause["loc"][0] for cause in error.errors(include_url=False) if cause["loc"]}
         try:
-            return handler({field: kept for field, kept in value.items() if field not in unreadable})
+            return handler({field: kept for field, kept in written.items() if field not in unreadable})
         except ValidationError:
             return handler({})
 
