@@ -119,7 +119,7 @@ Quantity = Annotated[
         }
     ),
     Rule(
-        "isQuantity(string(self)) && quantity(string(self)).sign() >= 0",
+        "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",
         "write an amount like 500m, 2 or 2Gi; it cannot be negative",
     ),
 ]

@@ -93,7 +93,7 @@ def test_a_quantity_is_an_integer_or_a_string():
         "x-kubernetes-int-or-string": True,
         "x-kubernetes-validations": [
             {
-                "rule": "isQuantity(string(self)) && quantity(string(self)).sign() >= 0",
+                "rule": "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",
                 "message": "write an amount like 500m, 2 or 2Gi; it cannot be negative",
             }
         ],
