@@ -14,6 +14,9 @@ from typing import Any, TypeAlias
 DATA_SUFFIX = "-data"
 """`spec.source.volume`: the claim that gyre creates for a Dataset is `<dataset>-data`."""
 
+DATA_FOLDER = "data"
+"""The folder on that claim: its root may hold what a file system puts there, such as `lost+found`."""
+
 
 @dataclass(frozen=True, slots=True)
 class PvcSource:
@@ -102,4 +105,4 @@ def source_of(name: str, source: Mapping[str, Any]) -> Source:
         )
     if pvc := source.get("pvc"):
         return PvcSource(claim=str(pvc.get("claimName", "")), path=str(pvc.get("path") or "").strip("/"))
-    return PvcSource(claim=name + DATA_SUFFIX)
+    return PvcSource(claim=name + DATA_SUFFIX, path=DATA_FOLDER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -14,7 +14,6 @@ from gyre.api.fields import (
     Image,
     LabelValue,
     Line,
-    LocalRef,
     Name,
     Number,
     Positive,
@@ -26,6 +25,8 @@ from gyre.api.fields import (
 )
 from gyre.api.markers import Column, Immutable, ListType, MaxItems, MaxLength, MaxProperties, MinLength, Pattern
 from gyre.api.schema import Resource, Schema, Status
+
+MAX_USERS_SHOWN: Final = 20
 
 Metrics = Annotated[dict[str, Number], MaxProperties(64)]
 """Metrics by name, as decimal strings: `auc: "0.7123"`."""
@@ -167,20 +168,24 @@ class Using(Schema):
 class ModelVersionStatus(Status):
     """What gyre knows of the version."""
 
-    headline: Annotated[str, *clipped(128)] = ""
+    headline: Annotated[str, *clipped(128)] | None = None
     """The metric that speaks for the version: `auc 0.7123`."""
-    baseline: Annotated[str, *clipped(128)] = ""
+    baseline: Annotated[str, *clipped(128)] | None = None
     """The same metric of the baseline."""
-    trained_on: Annotated[str, *clipped(128)] = ""
+    trained_on: Annotated[str, *clipped(128)] | None = None
     """The first Dataset: `flights@v3 1a2b3c4d5e6f`."""
-    trained_by: Annotated[str, *clipped(256)] = ""
+    trained_by: Annotated[str, *clipped(256)] | None = None
     """The run: `TrainingJob/<name>`."""
-    in_use_by: Annotated[tuple[Using, ...], ListType("atomic"), MaxItems(20)] = ()
+    in_use_by: Annotated[tuple[Using, ...], ListType("atomic"), MaxItems(MAX_USERS_SHOWN)] = ()
     """Who needs this version to stay; while there is anyone, the API server refuses to delete it."""
 
 
+Base = Resource[ModelVersionSpec, ModelVersionStatus]
+"""On a line of its own: pydantic reads the source around it for docstrings, and fails inside an open bracket."""
+
+
 class ModelVersion(
-    Resource[ModelVersionSpec, ModelVersionStatus],
+    Base,
     gvk=gvks.MODEL_VERSION,
     short=("mv",),
     max_name=63,

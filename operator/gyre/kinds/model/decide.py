@@ -1,0 +1,87 @@
+"""What to say of a Model. Pure, and without effects: versions own themselves to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+from gyre.api.kind import Decision
+from gyre.api.terms import Reason as Reasons
+from gyre.kinds.model.model import Goal, Model
+from gyre.kinds.model.observe import Observed
+
+
+class Reason(Reasons):
+    """Why a Model is as it is."""
+
+    NO_VERSION = "NoVersion", "no version is registered yet"
+    VERSIONED = "Versioned", "there are versions"
+    METRIC_UNKNOWN = "MetricUnknown", "no version reports the metric of the objective"
+    METRIC_REPORTED = "MetricReported", "the latest version reports the metric of the objective"
+    NO_OBJECTIVE = "NoObjective", "spec.objective is not given, so nothing ranks the versions"
+    IN_USE = "InUse", "somebody needs a version"
+    NOT_IN_USE = "NotInUse", "nobody needs a version"
+
+
+Rule: TypeAlias = Callable[[Model, Observed], Decision | None]
+
+
+def decide(model: Model, seen: Observed, now: datetime) -> Decision:
+    """The first rule that has something to say wins; the last one always has."""
+    del now  # nothing about a Model depends on the hour
+    for rule in RULES:
+        if decision := rule(model, seen):
+            return decision
+    return versioned(model, seen)
+
+
+def no_version(model: Model, seen: Observed) -> Decision | None:
+    """An empty Model is a finished one: what waits for it in a sync wave must be able to fill it."""
+    if seen.versions:
+        return None
+    return Decision.settled(
+        Reason.NO_VERSION, f"no version yet: the first TrainingJob with spec.model.name {model.name!r} registers one"
+    )
+
+
+def metric_unknown(model: Model, seen: Observed) -> Decision | None:
+    """An objective that no version can meet is a slip of the pen, or a program that reports too little."""
+    objective = model.spec.objective
+    if objective is None or any(objective.metric in version.metrics for version in seen.versions):
+        return None
+    reported = sorted({name for version in seen.versions for name in version.metrics})
+    they = f"they report {', '.join(reported[:10])}" if reported else "they report none at all"
+    return Decision.stalled(
+        Reason.METRIC_UNKNOWN,
+        f"no version reports {objective.metric!r}; {they}: fix spec.objective.metric, or report it in the training program",
+    )
+
+
+def versioned(model: Model, seen: Observed) -> Decision:
+    count = len(seen.versions)
+    latest = f", the latest is {seen.latest.name}" if seen.latest else ""
+    leader = best(model, seen)
+    ranked = f", the best is {leader[0]}" if leader else ""
+    return Decision.settled(Reason.VERSIONED, f"{count} version{'' if count == 1 else 's'}{latest}{ranked}")
+
+
+def best(model: Model, seen: Observed) -> tuple[str, Decimal] | None:
+    """(version, value) of the best by the objective; of equals the earliest, which has proved itself longest."""
+    objective = model.spec.objective
+    if objective is None:
+        return None
+    sign = -1 if objective.goal is Goal.MAXIMIZE else 1
+    reporting = [version for version in seen.versions if objective.metric in version.metrics]
+    if not reporting:
+        return None
+    leader = min(reporting, key=lambda version: sign * version.metrics[objective.metric])
+    return leader.name, leader.metrics[objective.metric]
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    no_version,
+    metric_unknown,
+    versioned,
+)

@@ -1,0 +1,160 @@
+"""Model: what a model is for, who answers for it, and by which metric its versions are ranked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from gyre.api import gvks
+from gyre.api.fields import BigCount, Digest, Line, Number, Text, Time, Word, clipped
+from gyre.api.markers import Column, ListType, MaxItems, MaxLength
+from gyre.api.schema import Resource, Schema, Status
+from gyre.api.terms import Term
+
+MAX_HISTORY: Final = 10
+MAX_USES_SHOWN: Final = 50
+
+
+class Task(Term):
+    """What kind of answer the model gives."""
+
+    CLASSIFICATION = "Classification", "the probability of a class"
+    REGRESSION = "Regression", "a number"
+    RANKING = "Ranking", "an order"
+    FORECASTING = "Forecasting", "numbers of the future"
+    GENERATION = "Generation", "text, images or sound"
+    OTHER = "Other", "something else"
+
+
+class Risk(Term):
+    """How much harm a wrong answer can do, in the classes of the EU AI Act."""
+
+    UNCLASSIFIED = "Unclassified", "nobody has judged it yet"
+    MINIMAL = "Minimal", "no obligations"
+    LIMITED = "Limited", "people must be told that they deal with a model"
+    HIGH = "High", "a use listed in Annex III: assessment, human oversight and records are due"
+
+
+class Goal(Term):
+    """Which way is better."""
+
+    MAXIMIZE = "Maximize", "more is better"
+    MINIMIZE = "Minimize", "less is better"
+
+
+class Objective(Schema):
+    """The metric by which versions are ranked."""
+
+    metric: Word
+    """Its name, as in the metrics of the versions."""
+    goal: Goal
+    """Which way is better."""
+
+
+class ModelSpec(Schema):
+    """What the model is for, who answers for it, and what "better" means."""
+
+    description: Text | None = None
+    """What it predicts, from what, for whom."""
+    task: Task | None = None
+    """What kind of answer it gives."""
+    owner: Line | None = None
+    """Who answers for it: a team or an address."""
+    risk: Risk = Risk.UNCLASSIFIED
+    """How much harm a wrong answer can do."""
+    objective: Objective | None = None
+    """By which metric versions are ranked; without it there is no best one."""
+
+
+ObjectName = Annotated[str, MaxLength(253)]
+
+
+class Metric(Schema):
+    """One metric."""
+
+    name: Annotated[str, *clipped(63)]
+    """Its name."""
+    value: Number
+    """Its value."""
+
+
+class Latest(Schema):
+    """A version with its metrics."""
+
+    name: ObjectName
+    """The ModelVersion."""
+    digest: Digest | None = None
+    """Digest of its artifact."""
+    metrics: Annotated[tuple[Metric, ...], ListType("map", keys=("name",)), MaxItems(20)] = ()
+    """Its metrics; the ModelVersion has them all."""
+    time: Time | None = None
+    """When its run finished."""
+
+
+class Best(Schema):
+    """The version that the objective ranks first."""
+
+    name: ObjectName
+    """The ModelVersion."""
+    value: Number
+    """Its value of spec.objective.metric."""
+
+
+class Past(Schema):
+    """One line of the history."""
+
+    version: ObjectName
+    """The ModelVersion."""
+    digest: Annotated[str, *clipped(12)] | None = None
+    """The first twelve digits of its artifact's digest."""
+    run: Annotated[str, *clipped(253)] | None = None
+    """The TrainingJob that made it."""
+    time: Time | None = None
+    """When its run finished."""
+    metric: Annotated[str, *clipped(128)] | None = None
+    """The metric that speaks for it."""
+
+
+class InUse(Schema):
+    """A version that somebody needs."""
+
+    version: ObjectName
+    """The ModelVersion."""
+    by: Annotated[str, MaxLength(320)]
+    """Who needs it: `TrainingJob/<name>`."""
+
+
+class ModelStatus(Status):
+    """What gyre knows of the versions."""
+
+    versions: BigCount | None = None
+    """How many there are."""
+    headline: Annotated[str, *clipped(128)] | None = None
+    """The metric that speaks for the latest version: `auc 0.7123`."""
+    latest: Latest | None = None
+    """The version whose run finished last."""
+    best: Best | None = None
+    """The version that spec.objective ranks first; of equals, the earliest."""
+    history: Annotated[tuple[Past, ...], ListType("atomic"), MaxItems(MAX_HISTORY)] = ()
+    """The last ten versions, newest first."""
+    in_use: Annotated[tuple[InUse, ...], ListType("atomic"), MaxItems(MAX_USES_SHOWN)] = ()
+    """Versions that are needed, and by whom; while there are any, the API server refuses to delete the Model."""
+
+
+Base = Resource[ModelSpec, ModelStatus]
+"""On a line of its own: pydantic reads the source around it for docstrings, and fails inside an open bracket."""
+
+
+class Model(
+    Base,
+    gvk=gvks.MODEL,
+    short=("mdl",),
+    columns=(
+        Column("Versions", ".status.versions", type="integer"),
+        Column("Latest", ".status.latest.name"),
+        Column("Metric", ".status.headline"),
+        Column("Best", ".status.best.name", priority=1),
+        Column("Risk", ".spec.risk", priority=1),
+        Column("Owner", ".spec.owner", priority=1),
+    ),
+):
+    """The name under which versions of a model are kept and compared."""

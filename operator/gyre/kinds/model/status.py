@@ -1,0 +1,94 @@
+"""The status of a Model: its conditions as a table, its versions as people want to see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from gyre.adapters.pods import moment
+from gyre.adapters.versions import ModelVersionView, headline, short
+from gyre.api.conditions import Row, Verdict, merge, no, report, yes
+from gyre.api.kind import Decision
+from gyre.api.outcomes import standard
+from gyre.kinds.model.decide import Reason, best
+from gyre.kinds.model.model import MAX_HISTORY, MAX_USES_SHOWN, Best, InUse, Latest, Metric, Model, ModelStatus, Past
+from gyre.kinds.model.observe import Observed
+
+MAX_METRICS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    model: Model
+    seen: Observed
+    in_use: tuple[InUse, ...]
+
+    @property
+    def available(self) -> Verdict:
+        latest = self.seen.latest
+        return yes(Reason.VERSIONED, latest.name) if latest else no(Reason.NO_VERSION, "no version is registered yet")
+
+    @property
+    def evaluated(self) -> Verdict | None:
+        objective, latest = self.model.spec.objective, self.seen.latest
+        if objective is None:
+            return no(Reason.NO_OBJECTIVE, "give spec.objective, so that versions can be ranked")
+        if latest is None:
+            return None
+        if objective.metric in latest.metrics:
+            return yes(Reason.METRIC_REPORTED)
+        return no(Reason.METRIC_UNKNOWN, f"version {latest.name} does not report {objective.metric!r}")
+
+    @property
+    def used(self) -> Verdict:
+        if not self.in_use:
+            return no(Reason.NOT_IN_USE)
+        first = self.in_use[0]
+        return yes(Reason.IN_USE, f"version {first.version} is in use by {first.by}; deleting the Model is refused")
+
+
+CONDITIONS: Final = (
+    Row[Facts]("VersionAvailable", lambda f: f.available, "gyre has not looked at the Model yet"),
+    Row[Facts]("Evaluated", lambda f: f.evaluated, "there is no version to evaluate yet"),
+    Row[Facts]("InUse", lambda f: f.used, "gyre has not looked at the Model yet"),
+)
+
+
+def summarize(model: Model, seen: Observed, decision: Decision, now: datetime) -> dict[str, Any]:
+    uses = tuple(InUse(version=v.name, by=str(use)) for v in seen.versions for use in v.in_use_by)[:MAX_USES_SHOWN]
+    facts = Facts(model, seen, uses)
+    conditions = (*standard(decision, model.generation), *report(CONDITIONS, facts, model.generation))
+    leader = best(model, seen)
+    metric = model.spec.objective.metric if model.spec.objective else None
+    return ModelStatus(
+        observed_generation=model.generation,
+        conditions=merge(model.status.conditions, conditions, now),
+        versions=len(seen.versions),
+        headline=(headline(seen.latest.metrics, metric) or None) if seen.latest else None,
+        latest=_latest(seen.latest, metric) if seen.latest else None,
+        best=Best(name=leader[0], value=leader[1]) if leader else None,
+        history=tuple(_past(version, metric) for version in reversed(seen.versions[-MAX_HISTORY:])),
+        in_use=uses,
+    ).to_dict()
+
+
+def _latest(version: ModelVersionView, metric: str | None) -> Latest:
+    """With the metric of the objective among those shown, whatever its place in the alphabet."""
+    names = sorted(version.metrics, key=lambda name: (name != metric, name))[:MAX_METRICS]
+    return Latest(
+        name=version.name,
+        digest=version.digest or None,
+        metrics=tuple(Metric(name=name, value=version.metrics[name]) for name in names),
+        time=moment(version.time),
+    )
+
+
+def _past(version: ModelVersionView, metric: str | None) -> Past:
+    return Past(
+        version=version.name,
+        digest=short(version.digest) or None,
+        run=version.run or None,
+        time=moment(version.time),
+        metric=headline(version.metrics, metric) or None,
+    )
