@@ -12,16 +12,34 @@ import pytest
 import requests
 from tests.api.apiserver import ADMIN_TOKEN, ApiServer, binaries
 from tests.api.cluster import Cluster, Refused
+from tests.unit.api.kinds import a_kind
 from tests.unit.api.sample import MINIMAL, SAMPLE, Sample
 
 from gyre.api import gvks
 from gyre.api.conditions import Condition, Truth, merge
-from gyre.api.effects import Ref
+from gyre.api.effects import Gvk, Ref
+from gyre.api.install import manifests
 from gyre.api.kstatus import Verdict, compute
 from gyre.api.schema import crd
 from gyre.kinds import KINDS
 
 pytestmark = [pytest.mark.api, pytest.mark.xdist_group("crds-on-a-server")]
+
+RBAC = "rbac.authorization.k8s.io"
+INSTALLED = {
+    gvk.kind: gvk
+    for gvk in (
+        Gvk("", "v1", "Namespace", "namespaces", namespaced=False),
+        gvks.SERVICE_ACCOUNT,
+        Gvk(RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False),
+        Gvk(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+        gvks.ROLE,
+        gvks.ROLE_BINDING,
+        Gvk("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+        Gvk("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+        Gvk("apps", "v1", "Deployment", "deployments"),
+    )
+}
 
 ONE = Ref(SAMPLE, "default", "one")
 DIGEST = "sha256:" + "0" * 64
@@ -214,3 +232,18 @@ def test_get_shows_the_columns(cluster: Cluster, sample: dict[str, Any]):
     columns = [column["name"] for column in answer["columnDefinitions"]]
     assert columns == ["Name", "Ready", "Reason", "Dataset", "Loss", "Age"]
     assert answer["rows"][0]["cells"][3] == "flights"
+
+
+def test_everything_that_installs_gyre_is_accepted_and_its_pod_is_restricted(cluster: Cluster):
+    """Strictly: an unknown field, or a pod below the restricted standard, is an error of the API server here."""
+    made = manifests([a_kind()], image="localhost/gyre:dev", namespace="gyre-system")
+    made.remove(crd(Sample))
+    for manifest in made:
+        cluster.create(INSTALLED[manifest["kind"]], dict(manifest))
+    template = next(m for m in made if m["kind"] == "Deployment")["spec"]["template"]
+    pod = {"apiVersion": "v1", "kind": "Pod", **template}
+    pod["metadata"] = {**template["metadata"], "name": "probe", "namespace": "gyre-system"}
+    assert cluster.create(gvks.POD, pod)["spec"]["securityContext"]["runAsNonRoot"] is True
+    pod["spec"] = {**pod["spec"], "securityContext": {}}
+    with pytest.raises(Refused, match='violates PodSecurity "restricted'):
+        cluster.create(gvks.POD, pod)
