@@ -3,6 +3,7 @@
 Promises   unchanged inputs build and import nothing; the builder (workloads/image/build) decides what unchanged means.
 """
 
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,19 @@ def import_ours(layout: Layout, archives: dict[str, Path]) -> str:
         f"{name.removeprefix('localhost/')} {containers.import_file(layout, archive, name)}"
         for name, archive in archives.items()
     )
+
+
+def release_builder(layout: Layout) -> None:
+    """buildah keeps its storage mounted after a build; not while one is running, which holds the lock."""
+    storage = layout.cache / "containers"
+    with (layout.cache / "image.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        for point in containers.mounts_below((storage,), Path("/proc/self/mounts").read_text()):
+            # A container that somebody runs by buildah keeps its mounts: those are busy.
+            commands.tried(["umount", point])
 
 
 def _python() -> str:

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from cluster import (
     binaries,
@@ -28,9 +29,13 @@ from cluster.components import Component
 from cluster.layout import MARKER, Layout, Refused
 from cluster.steps import Step, run_all, together
 
+OWNER: Final = Path("/run/gyre-cluster")
+"""Names the state folder of the cluster that has this machine."""
+
 
 def up(layout: Layout, *, with_images: bool = True) -> float:
     """Everything, in as little time as the needs of the steps allow; returns the seconds."""
+    _own_the_machine(layout)
     fresh = not any(_daemon(part, layout).running() for part in _components(layout))
     # A store that outlived its cluster may hold containers that nobody knows any more.
     first = not (layout.state / "etcd").exists()
@@ -80,6 +85,7 @@ def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> lis
 
 def down(layout: Layout, *, purge: bool = False) -> None:
     """The reverse, also after a crash of anything."""
+    _own_the_machine(layout)
     parts = {part.name: _daemon(part, layout) for part in _components(layout)}
     containerd = parts.pop("containerd")
     # The kubelet among the first, or it would start again what is ended below. Little grace: what they would write
@@ -91,12 +97,22 @@ def down(layout: Layout, *, purge: bool = False) -> None:
         containerd.stop()
     containers.remove(layout)
     network.remove(layout)
+    images.release_builder(layout)
     left = containers.remains(layout) + network.remains()
     if left:
         raise Refused(f"could not remove: {'; '.join(left)}")
     delete_state(layout)
+    OWNER.unlink()
     if purge:
         shutil.rmtree(layout.store, ignore_errors=True)
+
+
+def _own_the_machine(layout: Layout) -> None:
+    """Bridge, ports and sockets exist once, so a machine has one native cluster, whatever folders the caller names."""
+    owner = Path(OWNER.read_text()) if OWNER.exists() else layout.state
+    if owner != layout.state and (owner / MARKER).exists():
+        raise Refused(f"this machine's cluster lives in {owner}; set GYRE_CLUSTER_DIR to it, or take it down first")
+    OWNER.write_text(str(layout.state))
 
 
 def delete_state(layout: Layout) -> None:
