@@ -28,6 +28,14 @@ STANDARD: Final[dict[Outcome, dict[str, Truth]]] = {
 """Succeeded is for kinds that end; a stalled one may still succeed once somebody mends what it waits for."""
 
 
+MEANINGS: Final = {
+    READY: "the object is what its spec asks for, and nothing is left to do",
+    SUCCEEDED: "of kinds that end: it ended well (True), badly (False), or not yet (Unknown)",
+    RECONCILING: "only while True: gyre is working on it or waiting for something",
+    STALLED: "only while True: nothing will happen until somebody does what the message says",
+}
+
+
 def standard(decision: Decision, generation: int, *, bounded: bool = False) -> tuple[Condition, ...]:
     """The decision as conditions, without times. `bounded` adds Succeeded: the kind ends some day, well or badly."""
     return tuple(_conditions(decision, generation, bounded))

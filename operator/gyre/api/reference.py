@@ -6,21 +6,29 @@ Never      tells a story: those are written by hand, beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from gyre.api.conditions import Row
 from gyre.api.lint import Field, fields
 from gyre.api.markers import RULES, Json
+from gyre.api.outcomes import MEANINGS
 from gyre.api.resource import Resource
 from gyre.api.schema import crd
+from gyre.api.terms import Term
 
 HEAD: Final = ("| field | type | default | meaning |", "|---|---|---|---|")
 
 FORMATS: Final = {"date-time": "time", "duration": "duration", "int-or-string": "quantity or number"}
 
 
-def page(model: type[Resource[Any, Any]]) -> str:
-    """The page as text, ending in a newline."""
+def page(
+    model: type[Resource[Any, Any]],
+    *,
+    conditions: Sequence[Row[Any]] = (),
+    reasons: type[Term] | None = None,
+) -> str:
+    """The page as text, ending in a newline; with the kind's table of conditions and its reasons, if given."""
     spec = crd(model)["spec"]
     version = spec["versions"][0]
     root = version["schema"]["openAPIV3Schema"]
@@ -38,7 +46,19 @@ def page(model: type[Resource[Any, Any]]) -> str:
         lines += [f"## {part}", "", *_table(part, root["properties"][part]), ""]
     lines += ["## Rules", "", "Checked by the API server, besides types and bounds:", "", *_rules(root), ""]
     lines += ["## Columns", "", *(f"- {column['name']}: `{column['jsonPath']}`" for column in _columns(version)), ""]
+    told = {**MEANINGS, **{row.type: f"Unknown: {row.absent}." for row in conditions}}
+    lines += _glossary("Conditions", told if conditions else {}) + _glossary(
+        "Reasons", reasons.glossary() if reasons else {}
+    )
     return "\n".join(lines)
+
+
+def _glossary(title: str, meanings: Mapping[str, str]) -> list[str]:
+    return (
+        [f"## {title}", "", *(f"- `{word}`: {_cell(meaning)}" for word, meaning in meanings.items()), ""]
+        if meanings
+        else []
+    )
 
 
 def _table(part: str, schema: Json) -> Iterator[str]:

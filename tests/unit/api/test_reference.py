@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.unit.api.sample import Sample
 
+from gyre.api.conditions import Row
 from gyre.api.reference import page
+from gyre.api.terms import Reason
 
 PAGE = page(Sample).splitlines()
 
@@ -38,3 +40,14 @@ def test_the_page_has_the_line(line: str):
 def test_rows_of_a_table_have_as_many_cells_as_its_head():
     rows = [line.replace("\\|", "") for line in PAGE if line.startswith("|")]
     assert {row.count("|") for row in rows} == {5}
+
+
+def test_conditions_and_reasons_are_explained_where_they_are_given():
+    class Why(Reason):
+        DONE = "Done", "nothing is left to do"
+
+    page_with = page(Sample, conditions=(Row[Sample]("Pinned", lambda s: None, "no data was chosen yet"),), reasons=Why)
+    assert "- `Pinned`: Unknown: no data was chosen yet." in page_with
+    assert "- `Stalled`: only while True: " in page_with
+    assert page_with.endswith("## Reasons\n\n- `Done`: nothing is left to do\n")
+    assert "## Conditions" not in page(Sample)
