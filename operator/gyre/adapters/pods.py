@@ -86,10 +86,6 @@ class PodView:
         return next((container for container in self.containers if not container.init), None)
 
     @property
-    def restarted(self) -> bool:
-        return self.main is not None and (self.main.restarts > 0 or self.main.ended is not None)
-
-    @property
     def oom(self) -> Exit | None:
         exits = (end for container in self.containers for end in container.exits)
         return next((end for end in exits if end.reason == "OOMKilled"), None)

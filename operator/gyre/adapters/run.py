@@ -228,8 +228,8 @@ def _metrics(data: Any) -> dict[str, float]:
     if not isinstance(data, dict):
         return {}
     names = sorted(name for name in data if isinstance(name, str) and len(name) <= 63)[:MOST_METRICS]
-    return {name: _float(data, name) for name in names if _finite(data[name])}
+    return {name: _float(data, name) for name in names if is_number(data[name])}
 
 
-def _finite(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

@@ -3,8 +3,11 @@
 One `Place` serves checkpoints, data sets and model artifacts. Pure.
 
     Place                     in the pod                          its URI
-    claim `runs`, path `a`    /gyre/storage (subPath `a`)         pvc://runs/a
+    claim `runs`, path `a`    read only: /gyre/data/x (subPath)   pvc://runs/a
+                              to write:  /gyre/storage/a
     bucket `b`, prefix `a`    s3://b/a (keys from a Secret)       s3://b/a
+
+A folder to write to is not a subPath: the kubelet would make a missing one itself, as root and not always for our group.
 """
 
 from __future__ import annotations
@@ -62,10 +65,10 @@ def reach(place: Place, *, volume: str, mount: str, read_only: bool) -> Reach:
     """`volume` names the volume in the pod, `mount` is where a claim appears."""
     match place:
         case ClaimPlace(claim, path):
-            flag = {"readOnly": True} if read_only else {}
-            sub = {"subPath": path} if path else {}
+            flag: dict[str, Any] = {"readOnly": True} if read_only else {}
+            sub = {"subPath": path} if path and read_only else {}
             return Reach(
-                path=mount,
+                path=f"{mount}/{path}" if path and not read_only else mount,
                 s3=None,
                 volumes=({"name": volume, "persistentVolumeClaim": {"claimName": claim}},),
                 mounts=({"name": volume, "mountPath": mount, **sub, **flag},),

@@ -83,7 +83,7 @@ def share(progress: Progress, span: int) -> dict[str, int]:
     return {row: value for row, value in rows.items() if value}
 
 
-def closing(ledger: Ledger, progress: Progress | None, now: datetime, *, survived: bool) -> dict[str, int]:
+def spent(ledger: Ledger, progress: Progress | None, now: datetime, *, survived: bool) -> dict[str, int]:
     """The rows of the open attempt from the mark to its end at `now`.
 
     `survived`: all its work is kept (it succeeded or parked). Otherwise the work since its last checkpoint is wasted, and

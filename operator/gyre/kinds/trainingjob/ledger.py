@@ -130,6 +130,8 @@ class Ledger:
     mark: datetime
     phase: Phase = Phase.QUEUED
     started: datetime | None = None
+    parked_before: int = 0
+    """Milliseconds parked before the first attempt: they are not taken off timeLimit."""
     count: int = 0
     attempts: tuple[Attempt, ...] = ()
     totals: Mapping[str, int] = field(default_factory=dict)
@@ -184,6 +186,7 @@ class Ledger:
             count=attempt.number,
             attempts=(*self.attempts, attempt)[-KEPT:],
             started=self.started or ready.mark,
+            parked_before=self.parked_before if self.started else ready.totals.get("parked", 0),
             park="",
             park_deadline=None,
             notice=None,

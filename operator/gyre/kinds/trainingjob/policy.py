@@ -57,6 +57,11 @@ class FailureClass(Term):
 
 C = FailureClass
 
+
+def class_named(word: str) -> FailureClass | None:
+    return next((cls for cls in FailureClass if cls.value == word), None)
+
+
 PROGRAM: Final = frozenset({C.USER, C.OUT_OF_MEMORY, C.HANG, C.FRAMEWORK})
 """Classes in which the same step failing again and again blames the step: no infrastructure took the run away."""
 
@@ -71,8 +76,8 @@ class Budget:
 
     def delay(self, failures: int) -> timedelta:
         """The wait after the n-th failure of the class, n ≥ 1."""
-        doublings = min(max(0, failures - 1), 10)
-        return min(self.backoff * 2**doublings, max(LONGEST_BACKOFF, self.backoff))
+        factor: int = 2 ** min(max(0, failures - 1), 10)
+        return min(self.backoff * factor, max(LONGEST_BACKOFF, self.backoff))
 
 
 DEFAULTS: Final = {

@@ -1,0 +1,45 @@
+"""Every reason that a TrainingJob can give, with its meaning. Pure."""
+
+from __future__ import annotations
+
+from gyre.api.terms import Reason as Term
+
+
+class Reason(Term):
+    """Why a TrainingJob is as it is."""
+
+    WAITING_FOR_NAMESAKE = "WaitingForNamesake", "children of a deleted job of the same name are still going away"
+    LEDGER_UNREADABLE = "LedgerUnreadable", "the run ConfigMap was edited and cannot be read"
+    DATASET_MISSING = "DatasetMissing", "a Dataset of the spec does not exist"
+    DATASET_NOT_READY = "DatasetNotReady", "a Dataset has no version to train on yet"
+    STORAGE_MISSING = "StorageMissing", "a PersistentVolumeClaim of the spec does not exist"
+    CODE_MISSING = "CodeMissing", "the ConfigMap with the script does not exist or lacks the key"
+    UNKNOWN_QUEUE = "UnknownQueue", "the Kueue LocalQueue does not exist"
+    WARM_START_MISSING = "WarmStartMissing", "the ModelVersion to start from does not exist"
+    CREDENTIALS_CONFLICT = "CredentialsConflict", "data and storage need the keys of different Secrets"
+    STARTING = "Starting", "an attempt is coming up"
+    QUEUED = "Queued", "Kueue has not admitted the attempt yet"
+    UNSCHEDULABLE = "Unschedulable", "a pod finds no node"
+    REQUESTS_TOO_LARGE = "RequestsTooLarge", "no node is as large as one worker asks for"
+    IMAGE_PULL = "ImagePullBackOff", "an image cannot be pulled"
+    CONTAINER_CONFIG = "ContainerConfigError", "a container cannot be made, often for a missing Secret or key"
+    RUNNING = "Running", "training"
+    RECOVERING = "Recovering", "workers were lost and come back inside the attempt"
+    SILENT = "Silent", "the driver has not spoken for long"
+    PREEMPTION_NOTICE = "PreemptionNotice", "pods will be taken away; a checkpoint is being written"
+    PARKING = "Parking", "suspended: waiting for a checkpoint"
+    PARKED = "Parked", "suspended: nothing runs, everything is kept"
+    THAWED = "Thawed", "no longer suspended"
+    CLEARING = "Clearing", "the last attempt's pods are going away; two never write at once"
+    BACKING_OFF = "BackingOff", "waiting before the next attempt"
+    ATTEMPT_STARTED = "AttemptStarted", "an attempt was begun"
+    ATTEMPT_FAILED = "AttemptFailed", "an attempt ended badly and is tried again"
+    WORKER_LOST = "WorkerLost", "workers were lost inside an attempt"
+    RECOVERED = "Recovered", "training goes on after a loss"
+    PUBLISHING = "Publishing", "the model is being registered"
+    SUCCEEDED = "Succeeded", "a ModelVersion was made"
+    FAILED = "Failed", "the job ended without a model"
+    POISON_STEP = "PoisonStep", "the same step crashed three times"
+    OUT_OF_TIME = "OutOfTime", "timeLimit or finishBy passed"
+    RETRIES_SPENT = "RetriesSpent", "a class of failure came more often than its retries allow"
+    NOT_RETRIED = "NotRetried", "a failure that trying again cannot cure"
