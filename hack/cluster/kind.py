@@ -15,7 +15,7 @@ from cluster.steps import Step, run_all
 
 NAME: Final = "gyre"
 NODE: Final = f"{NAME}-control-plane"
-NODE_IMAGE: Final = "kindest/node:v1.35.0"
+NODE_IMAGE: Final = "kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f"
 """What kind 0.31 was released with: the same minor version as go.mod's."""
 FOLDER: Final = "/var/lib/gyre-volumes"
 
