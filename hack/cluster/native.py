@@ -102,7 +102,8 @@ def down(layout: Layout, *, purge: bool = False) -> None:
     if left:
         raise Refused(f"could not remove: {'; '.join(left)}")
     delete_state(layout)
-    OWNER.unlink()
+    shutil.rmtree(layout.run, ignore_errors=True)
+    OWNER.unlink(missing_ok=True)
     if purge:
         shutil.rmtree(layout.store, ignore_errors=True)
 
@@ -121,7 +122,6 @@ def delete_state(layout: Layout) -> None:
         if mounted := containers.mounts_below((layout.state,), Path("/proc/self/mounts").read_text()):
             raise Refused(f"not deleting {layout.state}: {mounted[0]} is still mounted")
         shutil.rmtree(layout.state)
-    shutil.rmtree(layout.run, ignore_errors=True)
 
 
 def status(layout: Layout) -> bool:
