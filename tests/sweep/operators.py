@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from tests.sweep.world import Told, World
+
 from gyre.api.effects import Gvk, Manifest, Ref
 from gyre.api.gvks import EVENT
 from gyre.api.kind import Kind, Object
@@ -26,7 +28,6 @@ from gyre.engine.routing import Key, Routes
 from gyre.engine.sweep import fill, sweep
 from gyre.kube import errors
 from gyre.kube.paths import KindOf
-from tests.sweep.world import Told, World
 
 T = TypeVar("T")
 
@@ -114,7 +115,6 @@ class Door:
         if dies:
             raise Killed
         return answer
-
 
 
 class Operator:
@@ -224,4 +224,3 @@ class Operator:
 
     async def _fetch(self, ref: Ref) -> Object | None:
         return self.world.find(ref)
-

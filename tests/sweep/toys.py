@@ -85,7 +85,9 @@ def decide(widget: Widget, seen: Seen, now: datetime) -> Decision:
     wanted = {f"{widget.name}-part-{index}" for index in range(widget.spec.get("parts", 0))}
     have = {part["metadata"]["name"] for part in seen.parts}
     made = set(filter(None, ((seen.ledger or {}).get("data") or {}).get("made", "").split(",")))
-    data = {"made": ",".join(sorted(made | wanted))} | ({"colour": widget.spec["colour"]} if widget.spec.get("colour") else {})
+    data = {"made": ",".join(sorted(made | wanted))} | (
+        {"colour": widget.spec["colour"]} if widget.spec.get("colour") else {}
+    )
     guard = seen.ledger["metadata"]["resourceVersion"] if seen.ledger else None
     effects: list[Effect] = [Apply(config_map(widget, ledger_ref(widget).name, data), guard=guard)]
     effects += [Create(config_map(widget, name, {"name": name})) for name in sorted(wanted)]
@@ -147,4 +149,3 @@ def widget_ref(name: str = "w", namespace: str = "ns") -> Ref:
 
 def part_ref(index: int, name: str = "w", namespace: str = "ns") -> Ref:
     return Ref(CONFIG_MAP, namespace, f"{name}-part-{index}")
-

@@ -3,29 +3,29 @@
 Promises   resourceVersions rise over all kinds together; a write that changes nothing changes no version and tells nobody;
            `generation` rises with the spec only; main resource and status are written separately; preconditions on uid and
            resourceVersion hold; UIDs are functions of the address and its incarnation, so two runs can be compared.
-Never      decides for an actor: garbage collection is a step that somebody has to take.
+Never      decides for an actor: garbage collection is a step that somebody has to take; changes an object in place: what is
+           handed out is shared, so nobody else may either.
 
 The same surface as `gyre.kube.client.Api`, synchronous; `operators.Door` makes it asynchronous and breaks it on purpose.
 """
 
 from __future__ import annotations
 
-import copy
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.sweep import fieldsets
+
 from gyre.api.effects import Gvk, Manifest, Ref
 from gyre.api.gvks import GROUP
 from gyre.api.kind import MANAGED_BY, Object
 from gyre.kube import errors
-from tests.sweep import fieldsets
 
 EPOCH = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 _NAMES = uuid.UUID("6f8f9d0a-0000-4000-8000-000000000000")
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ class World:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def find(self, ref: Ref) -> Object | None:
-        obj = self.objects.get(ref)
-        return copy.deepcopy(obj) if obj is not None else None
+        return self.objects.get(ref)
 
     def get(self, ref: Ref) -> Object:
         obj = self.find(ref)
@@ -76,7 +75,7 @@ class World:
         if gvk in self.absent:
             raise errors.NotFound(404, "NotFound", "the server could not find the requested resource")
         found = (obj for ref, obj in self.objects.items() if ref.gvk == gvk and (not managed or is_managed(obj)))
-        return [copy.deepcopy(obj) for obj in found]
+        return list(found)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -85,7 +84,7 @@ class World:
             raise errors.AlreadyExists(409, "AlreadyExists", f"{ref} already exists")
         if manifest["metadata"].get("uid") or manifest["metadata"].get("resourceVersion"):
             raise errors.Conflict(409, "Conflict", f"{ref}: uid and resourceVersion name an object that does not exist")
-        obj = copy.deepcopy(dict(manifest))
+        obj = fieldsets.clone(manifest)
         obj.pop("status", None)
         self._incarnations[ref] = incarnation = self._incarnations.get(ref, 0) + 1
         name = f"{ref.gvk.kind}/{ref.namespace}/{ref.name}/{incarnation}"
@@ -118,7 +117,7 @@ class World:
             raise errors.NotFound(404, "NotFound", f"{ref} not found")
         self._check_preconditions(ref, live, manifest["metadata"])
         kept = {name: live["metadata"][name] for name in ("uid", "resourceVersion", "creationTimestamp", "generation")}
-        after = {**copy.deepcopy(dict(manifest)), "metadata": {**manifest["metadata"], **kept}}
+        after = {**fieldsets.clone(manifest), "metadata": {**manifest["metadata"], **kept}}
         if "status" in live:
             after["status"] = live["status"]
         return self._update(ref, live, after)
@@ -138,7 +137,7 @@ class World:
             raise errors.Conflict(409, "Conflict", f"{ref}: uid precondition {uid} is not {live['metadata']['uid']}")
         if live["metadata"].get("finalizers"):
             if live["metadata"].get("deletionTimestamp"):
-                return copy.deepcopy(live)
+                return live
             return self._update(ref, live, _merge(live, {"metadata": {"deletionTimestamp": stamp(self.now)}}))
         self._remove(ref, live)
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
@@ -162,12 +161,12 @@ class World:
 
     def _update(self, ref: Ref, live: Object, after: Object) -> Object:
         if after == live:
-            return copy.deepcopy(live)
+            return live
         if after.get("spec") != live.get("spec"):
             after["metadata"] = {**after["metadata"], "generation": live["metadata"]["generation"] + 1}
         if after["metadata"].get("deletionTimestamp") and not after["metadata"].get("finalizers"):
             self._remove(ref, after)
-            return copy.deepcopy(after)
+            return after
         return self._store(ref, live, after, "MODIFIED")
 
     def _store(self, ref: Ref, before: Object | None, obj: Object, type: str) -> Object:
@@ -175,7 +174,7 @@ class World:
         obj["metadata"] = {**obj["metadata"], "resourceVersion": str(self.version)}
         self.objects[ref] = obj
         self._tell(ref, before, obj, type)
-        return copy.deepcopy(obj)
+        return obj
 
     def _remove(self, ref: Ref, obj: Object) -> None:
         self.version += 1
@@ -184,7 +183,7 @@ class World:
         self._tell(ref, obj, gone, "DELETED")
 
     def _tell(self, ref: Ref, before: Object | None, obj: Object, type: str) -> None:
-        told = Told(type, copy.deepcopy(obj), is_managed(obj), before is not None and is_managed(before))
+        told = Told(type, obj, is_managed(obj), before is not None and is_managed(before))
         self.history.setdefault(ref.gvk, []).append(told)
 
 
@@ -193,7 +192,7 @@ def is_managed(obj: Mapping[str, Any]) -> bool:
 
 
 def _merge(live: Mapping[str, Any], changes: Mapping[str, Any]) -> Object:
-    after = copy.deepcopy(dict(live))
+    after = dict(live)
     for key, value in changes.items():
         if value is None:
             after.pop(key, None)
@@ -201,5 +200,5 @@ def _merge(live: Mapping[str, Any], changes: Mapping[str, Any]) -> Object:
             inner = after.get(key)
             after[key] = _merge(inner if isinstance(inner, dict) else {}, value)
         else:
-            after[key] = copy.deepcopy(value)
+            after[key] = value
     return after

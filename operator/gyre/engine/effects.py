@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gyre.api.effects import Apply, Create, Delete, Effect, Gvk, Manifest, Note, Ref
@@ -69,6 +70,15 @@ def owner_uid(manifest: Manifest) -> str | None:
     return None
 
 
+@dataclass(slots=True)
+class Maker:
+    """On whose behalf children are made, and whether it was seen alive in this decision."""
+
+    ref: Ref
+    uid: str
+    lives: bool = False
+
+
 def _nobody(gvk: Gvk, obj: Object, by: Ref) -> None:
     """Nobody else is concerned."""
 
@@ -83,19 +93,21 @@ class Writer:
         self._changed = changed
         self._no_ops: OrderedDict[Ref, tuple[int, str]] = OrderedDict()
 
-    async def carry_out(self, effects: Iterable[Effect], *, manager: str, by: Ref) -> bool:
-        """Carry out in order, on behalf of `by`; True when something changed. Notes are not effects on the world.
+    async def carry_out(self, effects: Iterable[Effect], *, manager: str, by: Ref, uid: str) -> bool:
+        """Carry out in order, on behalf of `by` with this UID; True when something changed. Notes are not effects on the world.
 
         A guarded `Apply` that has nothing to change is not sent, yet it guards what follows: before the first request of
         the same decision the guard is checked with a live GET, so that no child is made or deleted on a stale view.
+        Likewise, before the first child is made, a live GET tells that there is still somebody to make it for: a deletion
+        that no watch told (research: kopf 1.45.2) would otherwise have us and the garbage collector at work by turns.
         """
-        changed, unchecked = False, dict[Ref, str]()
+        changed, unchecked, maker = False, dict[Ref, str](), Maker(by, uid)
         for effect in effects:
             match effect:
                 case Apply(manifest, guard):
-                    changed |= await self._apply(manifest, guard, manager, unchecked, by)
+                    changed |= await self._apply(manifest, guard, manager, unchecked, maker)
                 case Create(manifest):
-                    changed |= await self._create(manifest, manager, unchecked, by)
+                    changed |= await self._create(manifest, manager, unchecked, maker)
                 case Delete(ref, uid):
                     changed |= await self._delete(ref, uid, unchecked, by)
                 case Note():
@@ -115,7 +127,7 @@ class Writer:
         self._wrote(ref, "status", answer, by=ref)
 
     async def _apply(
-        self, manifest: Manifest, guard: str | None, manager: str, unchecked: dict[Ref, str], by: Ref
+        self, manifest: Manifest, guard: str | None, manager: str, unchecked: dict[Ref, str], maker: Maker
     ) -> bool:
         ref, digest = self._kind_of.ref(manifest), _digest(manifest)
         annotations = {**(manifest["metadata"].get("annotations") or {}), INTENT: digest}
@@ -123,9 +135,10 @@ class Writer:
         known = self._cache.entry(ref)
         if known is None:
             await self._must_be_free(ref, manifest)
+            await self._must_live(maker)
         else:
             live = known.read()
-            _must_be_ours(ref, live, manifest)
+            await self._must_be_ours(ref, known.version, live, manifest)
             if guard is None and (contains(live, intent) or self._no_ops.get(ref) == (known.version, digest)):
                 return False
             if guard is not None and guard == live["metadata"]["resourceVersion"] and contains(live, intent):
@@ -140,7 +153,7 @@ class Writer:
         changed = known is None or int(answer["metadata"]["resourceVersion"]) != known.version
         if not changed and known is not None:
             self._remember_no_op(ref, known.version, digest)
-        self._wrote(ref, "apply", answer, by=by)
+        self._wrote(ref, "apply", answer, by=maker.ref)
         return changed
 
     async def _must_be_free(self, ref: Ref, manifest: Manifest) -> None:
@@ -153,24 +166,56 @@ class Writer:
             live = await self._api.get(ref)
         except errors.NotFound:
             return
-        _must_be_ours(ref, live, manifest)
+        if not _ours(live, manifest):
+            raise NameTaken(ref)
         self._cache.confirm(ref.gvk, live)
         raise errors.Conflict(409, "Conflict", f"{ref} exists already, unknown to the decision")
 
-    async def _create(self, manifest: Manifest, manager: str, unchecked: dict[Ref, str], by: Ref) -> bool:
+    async def _must_be_ours(self, ref: Ref, version: int, live: Object, manifest: Manifest) -> None:
+        """Raises NameTaken for a stranger's object, if it is still there: the child of a namesake goes after its owner."""
+        if _ours(live, manifest):
+            return
+        try:
+            now = await self._api.get(ref)
+        except errors.NotFound:
+            self._cache.purge(ref, version=version)
+            raise
+        self._cache.confirm(ref.gvk, now)
+        if not _ours(now, manifest):
+            raise NameTaken(ref)
+        raise errors.Conflict(409, "Conflict", f"{ref} is another one now")
+
+    async def _must_live(self, maker: Maker) -> None:
+        """Asked once in a decision. Raises NotFound or Conflict when the resource is gone, going, or another of its name."""
+        if maker.lives:
+            return
+        known = self._cache.entry(maker.ref)
+        try:
+            live = await self._api.get(maker.ref)
+        except errors.NotFound:
+            self._cache.purge(maker.ref, version=known.version if known else 0)
+            raise
+        if live["metadata"]["uid"] != maker.uid or live["metadata"].get("deletionTimestamp"):
+            self._cache.confirm(maker.ref.gvk, live)
+            raise errors.Conflict(409, "Conflict", f"{maker.ref} was deleted")
+        maker.lives = True
+
+    async def _create(self, manifest: Manifest, manager: str, unchecked: dict[Ref, str], maker: Maker) -> bool:
         ref = self._kind_of.ref(manifest)
-        live = self._cache.get(ref)
-        if live is not None:
-            _must_be_ours(ref, live, manifest)
+        known = self._cache.entry(ref)
+        if known is not None:
+            await self._must_be_ours(ref, known.version, known.read(), manifest)
             return False
+        await self._must_live(maker)
         await self._may_proceed(unchecked)
         try:
             answer = await self._api.create(ref, manifest, manager=manager)
         except errors.AlreadyExists:
             answer = await self._api.get(ref)
-            _must_be_ours(ref, answer, manifest)
+            if not _ours(answer, manifest):
+                raise NameTaken(ref) from None
             return self._cache.confirm(ref.gvk, answer)
-        self._wrote(ref, "create", answer, by=by)
+        self._wrote(ref, "create", answer, by=maker.ref)
         return True
 
     async def _delete(self, ref: Ref, uid: str, unchecked: dict[Ref, str], by: Ref) -> bool:
@@ -220,10 +265,9 @@ class Writer:
             self._no_ops.popitem(last=False)
 
 
-def _must_be_ours(ref: Ref, live: Object, manifest: Manifest) -> None:
+def _ours(live: Object, manifest: Manifest) -> bool:
     wanted = owner_uid(manifest)
-    if wanted is not None and owner_uid(live) != wanted:
-        raise NameTaken(ref)
+    return wanted is None or owner_uid(live) == wanted
 
 
 def _address(ref: Ref) -> dict[str, str]:

@@ -97,7 +97,7 @@ class Reconciler:
             decision = kind.decide(resource, seen, self._now())
             notes.update(dict.fromkeys(effect for effect in decision.effects if isinstance(effect, Note)))
             try:
-                wrote = await self._writer.carry_out(decision.effects, manager=manager, by=key.ref)
+                wrote = await self._writer.carry_out(decision.effects, manager=manager, by=key.ref, uid=resource.uid)
             except (errors.Rejected, NameTaken) as refused:
                 problem, wrote, decision = refused, False, _refused(decision, refused)
             looks, changed = looks + 1, changed or wrote

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tests.sweep.operators import Door, run
+from tests.sweep.toys import KIND, WIDGET, widget, widget_ref
+from tests.sweep.world import World
+
 from gyre.api.effects import Effect, Ref
 from gyre.api.gvks import CONFIG_MAP
 from gyre.api.kind import MANAGED_BY, Object
@@ -12,10 +16,6 @@ from gyre.engine.cache import Cache
 from gyre.engine.effects import Writer
 from gyre.engine.engine import known_gvks
 from gyre.kube.paths import KindOf
-
-from tests.sweep.operators import Door, run
-from tests.sweep.toys import KIND, WIDGET, widget, widget_ref
-from tests.sweep.world import World
 
 C = Ref(CONFIG_MAP, "ns", "c")
 
@@ -61,7 +61,9 @@ class Bench:
             self.cache.observe(CONFIG_MAP, obj)
 
     def do(self, *effects: Effect) -> bool:
-        return run(self.writer.carry_out(effects, manager="gyre-widget", by=widget_ref()))
+        return run(
+            self.writer.carry_out(effects, manager="gyre-widget", by=widget_ref(), uid=self.owner["metadata"]["uid"])
+        )
 
     @property
     def requests(self) -> list[str]:

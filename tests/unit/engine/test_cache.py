@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.sweep.toys import KIND, WIDGET, widget, widget_ref
+
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP
 from gyre.api.kind import Object
 from gyre.engine.cache import Cache
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.sweep.toys import KIND, WIDGET, widget, widget_ref
 
 
 async def no_fetch(ref: Ref) -> Object | None:
@@ -26,7 +26,13 @@ REF = Ref(CONFIG_MAP, "ns", "c")
 
 
 def config(version: int, *, uid: str = "u1", owner: str = "", **labels: str) -> Object:
-    metadata: dict[str, Any] = {"name": "c", "namespace": "ns", "uid": uid, "resourceVersion": str(version), "labels": labels}
+    metadata: dict[str, Any] = {
+        "name": "c",
+        "namespace": "ns",
+        "uid": uid,
+        "resourceVersion": str(version),
+        "labels": labels,
+    }
     if owner:
         metadata["ownerReferences"] = [
             {"apiVersion": WIDGET.api_version, "kind": "Widget", "name": "w", "uid": owner, "controller": True}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.sweep.operators import run
+from tests.sweep.toys import WIDGET, widget, widget_ref
+from tests.unit.engine.clusters import Bench, C
+
 from gyre.api.effects import Apply, Create, Delete, Note, Ref
 from gyre.api.gvks import CONFIG_MAP
 from gyre.engine.effects import INTENT, NameTaken, NotLeader, contains
 from gyre.kube import errors
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.sweep.operators import run
-from tests.sweep.toys import widget_ref
-from tests.unit.engine.clusters import Bench, C
 
 
 @pytest.fixture
@@ -127,6 +127,22 @@ def test_a_strangers_object_is_not_touched(bench: Bench, effect: type[Apply | Cr
     assert bench.world.get(C)["data"] == {"a": "theirs"}
 
 
+@pytest.mark.parametrize("effect", [Apply, Create])
+@pytest.mark.parametrize("now", ["gone", "ours"])
+def test_a_stranger_that_is_only_remembered_is_not_complained_of(
+    bench: Bench, effect: type[Apply | Create], now: str
+) -> None:
+    """A namesake's children go after it; when no watch told, the cache still has them."""
+    bench.exists(bench.manifest(owner="stranger"))
+    bench.world.delete(C)
+    if now == "ours":
+        bench.exists(bench.manifest(a="1"), seen=False)
+    with pytest.raises(errors.NotFound if now == "gone" else errors.Conflict):
+        bench.do(effect(bench.manifest(a="1")))
+    assert bench.do(effect(bench.manifest(a="1"))) is (now == "gone" or effect is Apply)
+    assert bench.world.get(C)["data"] == {"a": "1"}
+
+
 def test_a_child_that_the_decision_did_not_know_of_is_not_overwritten(bench: Bench) -> None:
     """Our own ledger, invisible in a lagging cache: a decision for 'there is no ledger' must not replace it."""
     bench.exists(bench.manifest(attempts="3"), seen=False)
@@ -166,11 +182,14 @@ def test_a_guarded_apply_on_a_stale_view_is_refused(bench: Bench) -> None:
 def test_a_guarded_apply_with_nothing_to_change_still_guards_what_follows(bench: Bench, what: str) -> None:
     bench.do(Apply(bench.manifest(a="1")))
     other = bench.exists(bench.manifest("d"))
-    guard, effect = version(bench), {
-        "create": Create(bench.manifest("e")),
-        "delete": Delete(Ref(CONFIG_MAP, "ns", "d"), other["metadata"]["uid"]),
-        "apply": Apply(bench.manifest("d", x="1")),
-    }[what]
+    guard, effect = (
+        version(bench),
+        {
+            "create": Create(bench.manifest("e")),
+            "delete": Delete(Ref(CONFIG_MAP, "ns", "d"), other["metadata"]["uid"]),
+            "apply": Apply(bench.manifest("d", x="1")),
+        }[what],
+    )
     bench.world.patch(C, {"data": {"theirs": "x"}})
     before = len(bench.requests)
     with pytest.raises(errors.Conflict):
@@ -193,6 +212,39 @@ def test_a_guard_on_an_object_that_is_gone_is_refused(bench: Bench) -> None:
     with pytest.raises(errors.NotFound):
         bench.do(Apply(bench.manifest(a="1"), guard=guard), Create(bench.manifest("e")))
     assert bench.world.find(Ref(CONFIG_MAP, "ns", "e")) is None
+
+
+# ── for whom ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("effect", [Apply, Create])
+def test_no_child_is_made_for_a_resource_whose_deletion_nobody_told(bench: Bench, effect: type[Apply | Create]) -> None:
+    bench.cache.observe(WIDGET, bench.owner)
+    bench.world.delete(widget_ref())
+    with pytest.raises(errors.NotFound):
+        bench.do(effect(bench.manifest()))
+    assert bench.requests == []
+    assert bench.cache.get(widget_ref()) is None, "and the next look knows"
+
+
+@pytest.mark.parametrize("effect", [Apply, Create])
+def test_no_child_of_an_old_resource_is_made_for_its_namesake(bench: Bench, effect: type[Apply | Create]) -> None:
+    bench.cache.observe(WIDGET, bench.owner)
+    bench.world.delete(widget_ref())
+    new = bench.world.create(widget_ref(), widget())
+    with pytest.raises(errors.Conflict):
+        bench.do(effect(bench.manifest()))
+    assert (bench.cache.get(widget_ref()) or {})["metadata"]["uid"] == new["metadata"]["uid"]
+
+
+def test_the_resource_is_asked_for_once_in_a_decision_and_only_when_something_is_made(bench: Bench) -> None:
+    asked: list[Ref] = []
+    get = bench.world.get
+    bench.world.get = lambda ref: (asked.append(ref), get(ref))[1]  # type: ignore[method-assign]
+    bench.do(Create(bench.manifest("d")), Create(bench.manifest("e")))
+    assert asked == [widget_ref()]
+    bench.do(Create(bench.manifest("d")))
+    assert asked == [widget_ref()]
 
 
 # ── Create, Delete ───────────────────────────────────────────────────────────────────────────────────────────────────

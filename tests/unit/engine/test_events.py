@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from tests.sweep.operators import Door, run
+from tests.sweep.toys import widget_ref
+from tests.sweep.world import World
+
 from gyre.api.effects import Note, NoteType, Ref
 from gyre.api.gvks import EVENT
 from gyre.engine.events import LONGEST_MESSAGE, Recorder
 from gyre.kube import errors
-
-from tests.sweep.operators import Door, run
-from tests.sweep.toys import widget_ref
-from tests.sweep.world import World
 
 
 def tell(world: World, recorder: Recorder, *notes: Note, uid: str = "u1") -> list[dict[str, str]]:

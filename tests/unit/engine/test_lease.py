@@ -7,16 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.sweep.world import EPOCH, World
+from tests.unit.engine.virtualtime import run
+
 from gyre.api.effects import Manifest, Ref
 from gyre.api.gvks import LEASE
 from gyre.api.kind import Object
 from gyre.engine.lease import DURATION_SECONDS, SAFETY_SECONDS, Lease, LeaseLost
 from gyre.kube import errors
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from tests.sweep.world import EPOCH, World
-from tests.unit.engine.virtualtime import run
 
 REF = Ref(LEASE, "gyre-system", "gyre-operator")
 

@@ -6,11 +6,11 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from gyre.engine.queue import LONGEST_RETRY_SECONDS, WorkQueue, backoff
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.engine.virtualtime import run
+
+from gyre.engine.queue import LONGEST_RETRY_SECONDS, WorkQueue, backoff
 
 
 def queue() -> WorkQueue[str]:

@@ -7,6 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.sweep.operators import run
+from tests.sweep.toys import KIND, WIDGET, part_ref, widget_ref
+from tests.unit.engine.clusters import Bench
+
 from gyre.api.effects import Apply, Note, Ref
 from gyre.api.gvks import CONFIG_MAP, EVENT
 from gyre.api.kind import Decision, Kind
@@ -14,10 +18,6 @@ from gyre.engine.events import Recorder
 from gyre.engine.reconciler import LOOKS, Reconciler, Result
 from gyre.engine.routing import Key
 from gyre.kube import errors
-
-from tests.sweep.operators import run
-from tests.sweep.toys import KIND, WIDGET, part_ref, widget_ref
-from tests.unit.engine.clusters import Bench
 
 W = widget_ref()
 
@@ -220,5 +220,3 @@ def test_two_rules_that_undo_each_other_are_stopped_and_looked_at_later() -> Non
     case = Case(deciding(decide))
     assert case.look() == Result(failed=True)
     assert len([request for request in case.requests if request.startswith("apply")]) == LOOKS
-
-

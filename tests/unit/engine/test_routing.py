@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tests.sweep.toys import KIND, WIDGET, widget
+from tests.unit.engine.test_cache import no_fetch
+
 from gyre.api.effects import Gvk
 from gyre.api.gvks import CONFIG_MAP, NODE, POD
 from gyre.api.kind import Kind, Object, Watch
 from gyre.engine.cache import Cache
 from gyre.engine.routing import Routes
-
-from tests.sweep.toys import KIND, WIDGET, widget
-from tests.unit.engine.test_cache import no_fetch
 
 
 def woken(gvk: Gvk, obj: Object, *known: Object, kind: Kind[Any, Any] = KIND) -> list[str]:

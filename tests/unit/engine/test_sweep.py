@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.sweep.operators import run
+from tests.sweep.toys import KIND, WIDGET
+from tests.unit.engine.clusters import Bench, C
+
 from gyre.api.effects import Gvk
 from gyre.api.gvks import CONFIG_MAP
 from gyre.api.kind import Object
 from gyre.engine.routing import Routes
 from gyre.engine.sweep import fill, sweep
 from gyre.kube import errors
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.sweep.operators import run
-from tests.sweep.toys import KIND, WIDGET
-from tests.unit.engine.clusters import Bench, C
 
 ROUTES = Routes((KIND,))
 
@@ -132,7 +132,8 @@ def _lists(bench: Bench, config_maps: list[Object]) -> Any:
 
 
 OPERATIONS = st.lists(
-    st.tuples(st.sampled_from(["make", "change", "delete", "unlabel"]), st.sampled_from("abc"), st.booleans()), max_size=25
+    st.tuples(st.sampled_from(["make", "change", "delete", "unlabel"]), st.sampled_from("abc"), st.booleans()),
+    max_size=25,
 )
 
 
@@ -161,7 +162,9 @@ def test_after_a_sweep_the_cache_holds_what_the_server_holds(operations: list[tu
                 bench.cache.remove(CONFIG_MAP, event.obj)
         cursor = len(events)
     swept(bench)
-    server = {o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in bench.world.list(CONFIG_MAP, managed=True)}
+    server = {
+        o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in bench.world.list(CONFIG_MAP, managed=True)
+    }
     held = {o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in bench.cache.everything(CONFIG_MAP)}
     unlabelled = {o["metadata"]["name"] for o in bench.world.list(CONFIG_MAP)} - set(server)
     assert {name: seen for name, seen in held.items() if name not in unlabelled} == server

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from kubernetes.aio.client import ApiClient, Configuration
+
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP, NODE, TRAINING_JOB
 from gyre.kube import client, errors
 from gyre.kube.client import KubeApi
 from gyre.kube.paths import KindOf, collection, single
-from kubernetes.aio.client import ApiClient, Configuration
 
 C = Ref(CONFIG_MAP, "ns", "c")
 Story = Callable[[KubeApi], Awaitable[Any]]
@@ -111,7 +112,8 @@ def test_delete_carries_the_uid_and_returns_what_is_left() -> None:
 
 def test_a_list_is_read_in_chunks_and_its_items_know_their_kind() -> None:
     server = Server(
-        ok({"metadata": {"continue": "t&k"}, "items": [OBJECT]}), ok({"metadata": {"resourceVersion": "9"}, "items": [OBJECT]})
+        ok({"metadata": {"continue": "t&k"}, "items": [OBJECT]}),
+        ok({"metadata": {"resourceVersion": "9"}, "items": [OBJECT]}),
     )
 
     async def story(api: KubeApi) -> list[dict[str, Any]]:
@@ -187,4 +189,6 @@ def test_paths_of_core_group_and_cluster_scoped_kinds() -> None:
 def test_the_address_of_a_manifest_comes_from_its_own_words() -> None:
     kind_of = KindOf((CONFIG_MAP, NODE))
     assert kind_of.ref({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "ns"}}) == C
-    assert kind_of.ref({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n", "namespace": "x"}}).namespace == ""
+    assert (
+        kind_of.ref({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n", "namespace": "x"}}).namespace == ""
+    )
