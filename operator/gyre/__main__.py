@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import sys
 from collections.abc import Iterable
@@ -83,7 +82,9 @@ def reference(out: Path) -> None:
     from gyre.kinds import KINDS
 
     for kind in KINDS:
-        (out / f"{kind.gvk.kind.lower()}.md").write_text(page(kind.model))
+        (out / f"{kind.gvk.kind.lower()}.md").write_text(
+            page(kind.model, conditions=kind.conditions, reasons=kind.reasons)
+        )
 
 
 @main.command()
@@ -126,7 +127,7 @@ def _yaml(manifests: Iterable[Manifest]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else dict(value)
+    return dict(value)
 
 
 def _print(manifests: Iterable[Manifest]) -> None:

@@ -62,7 +62,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do next and why. `reason` is CamelCase from the kind's Reason enum; `after` in seconds from now, None = no timer."""
+    """What to do next and why. `reason` is from the kind's `reasons`; `after` in seconds from now, None = no timer."""
 
     outcome: Outcome
     reason: str
@@ -148,5 +148,9 @@ class Kind(Generic[R, S]):
     labels: tuple[tuple[Gvk, str], ...] = ()
     """(kind, label) pairs that `Reader.labelled` is asked for; the cache keeps an index of them."""
     grants: tuple[Grant, ...] = ()
+    conditions: tuple[Any, ...] = ()
+    """The kind's table of conditions, for its reference page."""
+    reasons: type[Any] | None = None
+    """The enum of reasons that `decide` gives, for the reference page."""
     policies: Callable[[], tuple[Manifest, ...]] = field(default=tuple)
     """ValidatingAdmissionPolicies and bindings that enforce this kind's cross-object rules in the API server."""

@@ -25,7 +25,8 @@ from gyre.kinds.dataset.decide import decide
 from gyre.kinds.dataset.desired import DATASET_LABEL
 from gyre.kinds.dataset.model import Dataset
 from gyre.kinds.dataset.observe import gather
-from gyre.kinds.dataset.status import summarize
+from gyre.kinds.dataset.reasons import Reason
+from gyre.kinds.dataset.status import CONDITIONS, summarize
 
 
 def dataset_of_pod(pod: Object) -> Iterable[tuple[str, str]]:
@@ -40,6 +41,8 @@ KIND = Kind(
     gather=gather,
     decide=decide,
     summarize=summarize,
+    conditions=CONDITIONS,
+    reasons=Reason,
     owns=(gvks.JOB, gvks.CONFIG_MAP, gvks.PERSISTENT_VOLUME_CLAIM),
     watches=(Watch(gvks.POD, dataset_of_pod),),
     labels=((gvks.POD, DATASET_LABEL),),

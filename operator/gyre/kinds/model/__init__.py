@@ -18,11 +18,11 @@ from collections.abc import Iterable
 from gyre.adapters.versions import ModelVersionView
 from gyre.api import gvks
 from gyre.api.kind import Kind, Object, Watch
-from gyre.kinds.model.decide import decide
+from gyre.kinds.model.decide import Reason, decide
 from gyre.kinds.model.desired import policies
 from gyre.kinds.model.model import Model
 from gyre.kinds.model.observe import gather
-from gyre.kinds.model.status import summarize
+from gyre.kinds.model.status import CONDITIONS, summarize
 
 
 def model_of_version(obj: Object) -> Iterable[tuple[str, str]]:
@@ -36,6 +36,8 @@ KIND = Kind(
     gather=gather,
     decide=decide,
     summarize=summarize,
+    conditions=CONDITIONS,
+    reasons=Reason,
     watches=(Watch(gvks.MODEL_VERSION, model_of_version, managed=False),),
     policies=policies,
 )

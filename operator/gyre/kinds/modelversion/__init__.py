@@ -21,10 +21,10 @@ from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Grant, Kind, Object, Watch
 from gyre.kinds.modelversion import desired
-from gyre.kinds.modelversion.decide import decide
+from gyre.kinds.modelversion.decide import Reason, decide
 from gyre.kinds.modelversion.model import ModelVersion
 from gyre.kinds.modelversion.observe import gather
-from gyre.kinds.modelversion.status import summarize
+from gyre.kinds.modelversion.status import CONDITIONS, summarize
 
 
 def version_of_user(obj: Object) -> Iterable[tuple[str, str]]:
@@ -45,6 +45,8 @@ KIND = Kind(
     gather=gather,
     decide=decide,
     summarize=summarize,
+    conditions=CONDITIONS,
+    reasons=Reason,
     watches=tuple(Watch(user, version_of_user, managed=False) for user in USERS),
     references=references,
     labels=tuple((user, USES_MODEL_VERSION) for user in USERS),

@@ -35,7 +35,8 @@ from gyre.kinds.trainingjob.decide import decide
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.names import JOB_LABEL
 from gyre.kinds.trainingjob.observe import cluster_keys, gather
-from gyre.kinds.trainingjob.status import summarize
+from gyre.kinds.trainingjob.reasons import Reason
+from gyre.kinds.trainingjob.status import CONDITIONS, summarize
 
 
 def references(job: TrainingJob) -> Iterable[Ref]:
@@ -52,6 +53,8 @@ KIND = Kind(
     gather=gather,
     decide=decide,
     summarize=summarize,
+    conditions=CONDITIONS,
+    reasons=Reason,
     owns=(gvks.CONFIG_MAP, gvks.RAY_JOB, gvks.SERVICE_ACCOUNT, gvks.ROLE, gvks.ROLE_BINDING),
     watches=(
         Watch(gvks.RAY_CLUSTER, cluster_keys),  # KubeRay copies our labels to its clusters, …
