@@ -37,7 +37,7 @@ class File:
 
 
 def root(files: Iterable[File]) -> str:
-    """`sha256:<hex>` of the tree over `files` in the order of their paths. Raises ValueError without files or for a path twice."""
+    """`sha256:<hex>` of the tree over `files`, by path. Raises ValueError without files or for a path given twice."""
     ordered = sorted(files, key=lambda file: file.path.encode())
     if not ordered:
         raise ValueError("no file to take a digest of")

@@ -62,12 +62,13 @@ def weekdays(frame: Any) -> Any:
     """Monday is 0."""
     import pandas
 
-    return pandas.to_datetime(frame[["year", "month", "day"]]).dt.dayofweek
+    return pandas.to_datetime(frame[["year", "month", "day"]]).dt.day_of_week
 
 
 def column(frame: Any, field: pa.Field) -> pa.Array:
     if field.name == "time_hour":
         import pandas
 
-        return pa.array(pandas.to_datetime(frame["time_hour"], utc=True), pa.timestamp("ns", tz="UTC")).cast(field.type, safe=False)
+        hours = pandas.to_datetime(frame["time_hour"], utc=True)
+        return pa.array(hours, pa.timestamp("ns", tz="UTC")).cast(field.type, safe=False)
     return pa.Array.from_pandas(frame[field.name]).cast(field.type, safe=False)

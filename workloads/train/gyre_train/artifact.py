@@ -31,7 +31,8 @@ def write_tabular(folder: Path, weights: dict[str, Any], encoder: Encoder, tabul
 
     torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
     description = {
-        "version": 1, "flavour": "torch", "loop": "gyre_train.tabular", "target": {"column": tabular.target, "above": tabular.above},
+        "version": 1, "flavour": "torch", "loop": "gyre_train.tabular",
+        "target": {"column": tabular.target, "above": tabular.above},
         "network": {"hidden": list(tabular.hidden), "dropout": tabular.dropout}, "encoder": encoder.as_json(),
     }
     (folder / DESCRIPTION).write_text(json.dumps(description, sort_keys=True, indent=1))
@@ -58,7 +59,8 @@ def from_checkpoint(spec: RunSpec, name: str, folder: Path) -> None:
     from pyarrow import fs
 
     files, storage = open_storage(spec.storage.path, spec.storage.s3)
-    fs.copy_files(f"{storage}/{spec.uid}/{name}", str(folder), source_filesystem=files, destination_filesystem=fs.LocalFileSystem())
+    fs.copy_files(f"{storage}/{spec.uid}/{name}", str(folder), source_filesystem=files,
+                  destination_filesystem=fs.LocalFileSystem())
     (folder / MANIFEST).unlink(missing_ok=True)
 
 

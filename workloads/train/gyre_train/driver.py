@@ -247,22 +247,23 @@ class Driver:
             self._hub.want.remote(command.park, command.drain)
 
     def _listen(self) -> None:
-        import ray
-
         self._obey(self._command)      # what came before there was a hub
         while not self._ended.wait(TAKE_SECONDS):
             try:
-                self._apply(ray.get(self._hub.take.remote(), timeout=10))
+                self._take(timeout=10)
             except Exception as error:
                 log.warning("the hub did not answer: %s", error)
 
     def _settle(self) -> None:
         """Take what is still on its way, and wait until the last checkpoint was read back."""
+        self._take(timeout=30)
+        self._reader.submit(lambda: None).result(timeout=600)
+
+    def _take(self, timeout: float) -> None:
         import ray
 
         if self._hub is not None:
-            self._apply(ray.get(self._hub.take.remote(), timeout=30))
-        self._reader.submit(lambda: None).result(timeout=600)
+            self._apply(ray.get(self._hub.take.remote(), timeout=timeout))
 
     def _apply(self, events: list[dict[str, Any]]) -> None:
         for event in events:

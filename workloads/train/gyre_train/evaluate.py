@@ -58,7 +58,8 @@ def predict(model: torch.nn.Module, rows: Rows) -> np.ndarray:
     """Probabilities, float64."""
     model.eval()
     with torch.inference_mode():
-        parts = [torch.sigmoid(model(rows.numbers[at:at + BATCH], rows.places[at:at + BATCH])) for at in range(0, len(rows), BATCH)]
+        slices = [slice(at, at + BATCH) for at in range(0, len(rows), BATCH)]
+        parts = [torch.sigmoid(model(rows.numbers[part], rows.places[part])) for part in slices]
     result: np.ndarray = torch.cat(parts).double().numpy()
     return result
 

@@ -57,6 +57,12 @@ PEER_TEXT: Final = re.compile(
 )
 
 
+SIGNALS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
+    (Parked, "Parked"), (LeavingNode, "Preempted"), (RestoreFailed, "RestoreFailed"),
+)
+ORDER: Final[tuple[Kind, ...]] = ("Parked", "RestoreFailed", "Preempted", "WorkerLost", "User")
+
+
 def classify(failures: Mapping[int, BaseException], text: str = "") -> Fault:
     """The one fault behind the failures of a worker group, by rank.
 
@@ -66,7 +72,7 @@ def classify(failures: Mapping[int, BaseException], text: str = "") -> Fault:
     by_kind: dict[Kind, tuple[int, BaseException]] = {}
     for rank in sorted(failures):
         by_kind.setdefault(kind_of(failures[rank]), (rank, failures[rank]))
-    for kind in ("Parked", "RestoreFailed", "Preempted", "WorkerLost", "User"):
+    for kind in ORDER:
         if kind in by_kind and not (kind == "WorkerLost" and only_peers(failures) and "User" in by_kind):
             rank, error = by_kind[kind]
             return Fault(kind, message_of(error, text if kind == "User" else ""), rank)
@@ -74,7 +80,7 @@ def classify(failures: Mapping[int, BaseException], text: str = "") -> Fault:
 
 
 def kind_of(error: BaseException) -> Kind:
-    for known, kind in ((Parked, "Parked"), (LeavingNode, "Preempted"), (RestoreFailed, "RestoreFailed")):
+    for known, kind in SIGNALS:
         if isinstance(error, known):
             return kind
     return "WorkerLost" if is_of_ray(error) or is_peer(error) else "User"
@@ -96,6 +102,8 @@ def is_peer(error: BaseException) -> bool:
 
 def message_of(error: BaseException, text: str) -> str:
     head = f"{type(error).__name__}: {error}".strip()
+    if is_of_ray(error):
+        return shorten(f"{type(error).__name__}: {head.splitlines()[-1]}", 500)      # the lines before repeat actor and log ids
     return shorten(text) if text and type(error).__name__ in text else shorten(head)
 
 

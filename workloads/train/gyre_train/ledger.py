@@ -55,7 +55,7 @@ class Ledger:
         return self.move("productive", "wasted", self._ms["productive"] - safe)
 
     def mark(self, step: int) -> None:
-        """A checkpoint holds everything up to `step`: the productive time so far cannot be lost any more (but to `resumed_at`)."""
+        """A checkpoint holds everything up to `step`: only `resumed_at` an earlier one can take the time so far."""
         while len(self._marks) > 1 and self._marks[-1][0] >= step:
             self._marks.pop()
         self._marks.append((step, self._ms["productive"]))
@@ -65,8 +65,8 @@ class Ledger:
         self.advance(now)
         return {account: ms / 1000 for account, ms in self._ms.items()}
 
-    def milliseconds(self) -> dict[str, int]:
-        return {account: ms for account, ms in self._ms.items()}
+    def milliseconds(self) -> dict[Account, int]:
+        return dict(self._ms)
 
     @property
     def now(self) -> int:

@@ -89,7 +89,7 @@ class Steps:
         if plan["park"]:
             raise Parked(plan["park"])
         if plan["leave"]:
-            raise LeavingNode(f"left the node of ranks {self._noticed.preempted_ranks} before its deadline")
+            raise LeavingNode(f"left before the deadline of a node: {self._noticed}")
         self._agree_next = plan["next"]
 
     def _until_registered(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gyre_train.contract import CheckpointPolicy, RunSpec, Storage, Workers
-from gyre_train.loop import Steps, Stateful
+from gyre_train.loop import Stateful, Steps
 from gyre_train.storage import open_storage
 
 RUN_FILE = "/gyre/run/run.json"
@@ -53,7 +53,7 @@ def run(train: Callable[[dict[str, Any]], Any], config: Mapping[str, Any] | None
 
 
 def trainer(run_spec: RunSpec, train: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
     files, folder = open_storage(run_spec.storage.path, run_spec.storage.s3)
@@ -73,6 +73,7 @@ def trainer(run_spec: RunSpec, train: Callable[[dict[str, Any]], Any], config: d
                                      resources_per_worker=needs, placement_strategy="SPREAD"),
         run_config=RunConfig(name=run_spec.uid, storage_path=folder, storage_filesystem=files if remote else None,
                              failure_config=FailureConfig(max_failures=-1),
+                             logging_config=LoggingConfig(log_level="WARNING"),      # INFO is a line per rank and report
                              checkpoint_config=CheckpointConfig(num_to_keep=run_spec.checkpoint.keep)),
     )
 

@@ -9,7 +9,7 @@ from gyre_train.contract import S3
 
 
 def open_storage(path: str, s3: S3 | None = None) -> tuple[Any, str]:
-    """(pyarrow file system, path on it) of a folder or `s3://bucket/prefix`; credentials come from AWS_* (pyarrow, S3FileSystem)."""
+    """(pyarrow file system, path on it) of a folder or `s3://bucket/prefix`; pyarrow takes credentials from AWS_*."""
     from pyarrow import fs
 
     if not path.startswith("s3://"):

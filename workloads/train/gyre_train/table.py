@@ -145,9 +145,10 @@ def select(table: pa.Table, columns: Sequence[str] | None, folder: str) -> pa.Ta
 
 def as_floats(table: pa.Table, name: str) -> np.ndarray:
     try:
-        return pc.cast(table[name], pa.float64()).to_numpy().astype(np.float64)
+        values: np.ndarray = pc.cast(table[name], pa.float64()).to_numpy().astype(np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UserError(f"feature {name!r} is {table[name].type}, not a number: make it Categorical or leave it out") from error
+    return values
 
 
 def as_strings(table: pa.Table, name: str) -> pa.ChunkedArray:

@@ -126,7 +126,7 @@ def labelled(table: pa.Table, tabular: Tabular) -> pa.Table:
 
 def truth_of(table: pa.Table, tabular: Tabular) -> np.ndarray:
     """1.0 and 0.0."""
-    values = table[tabular.target].to_numpy().astype(np.float64)
+    values: np.ndarray = table[tabular.target].to_numpy().astype(np.float64)
     if tabular.above is not None:
         return (values > tabular.above).astype(np.float32)
     if not np.isin(values, (0.0, 1.0)).all():

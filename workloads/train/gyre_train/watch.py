@@ -46,7 +46,7 @@ def install() -> None:
     trainers.create_failure_policy = Policy
 
 
-class Watch(ControllerCallback, ReportCallback, WorkerGroupCallback):
+class Watch(ControllerCallback, ReportCallback, WorkerGroupCallback):  # type: ignore[misc]
     """Tells the driver what the controller sees. Runs in the controller."""
 
     def __init__(self) -> None:
