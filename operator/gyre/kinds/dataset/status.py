@@ -99,8 +99,11 @@ def _version(entry: Entry) -> Version:
 
 
 def human(size: int) -> str:
-    """Bytes for people, with three digits: 999, 1.46Ki, 12.3Mi."""
+    """Bytes for people, in about three digits: 999, 1.46Ki, 12.3Mi, 1020Gi."""
     for suffix, unit in reversed(BINARY.items()):
         if size >= unit:
-            return f"{(Decimal(size) / unit).quantize(Decimal('0.01')):.3g}{suffix}"
+            value = Decimal(size) / unit
+            places = "0.01" if value < 10 else "0.1" if value < 100 else "1"
+            digits = f"{value.quantize(Decimal(places)):f}"
+            return (digits.rstrip("0").rstrip(".") if "." in digits else digits) + suffix
     return str(size)
