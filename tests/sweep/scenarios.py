@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,15 +63,16 @@ class Scenario:
     name: str
     kinds: Sequence[Kind[Any, Any]]
     setup: Do
+    """Given an empty world; may return another to begin with."""
     expect: Mapping[Ref, Verdict]
     actors: Callable[[], Sequence[Actor]] = tuple
     steps: Sequence[Step] = ()
-    invariants: Sequence[Callable[[World], None]] = ()
+    invariants: Callable[[], Sequence[Callable[[World], None]]] = tuple
+    """Made anew for each run, since they may remember what they saw."""
     loose: Sequence[str] = ()
     """Keys, anywhere in an object, whose values may differ from run to run because time itself is their input."""
     check: Callable[[World], None] = lambda world: None
     """What must be so at the end of every run, whatever went wrong in it."""
-    reset: Callable[[Scenario], Scenario] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return self.name
@@ -83,14 +84,15 @@ class Scenario:
         return run
 
     def begin(self, faults: Faults | None = None, writer: Callable[..., Writer] = Writer) -> Run:
-        world = World()
-        self.setup(world)
+        empty = World()
+        given = self.setup(empty)
+        world = given if isinstance(given, World) else empty
         return Run(
             self.kinds,
             world,
             [Script(self.steps), *self.actors()],
             faults=faults or Faults(),
-            invariants=self.invariants,
+            invariants=self.invariants(),
             writer=writer,
         )
 

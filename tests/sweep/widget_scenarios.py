@@ -38,7 +38,7 @@ def scenario(name: str, setup: object, **changes: object) -> Scenario:
         setup,  # type: ignore[arg-type]
         expect,  # type: ignore[arg-type]
         steps=steps,  # type: ignore[arg-type]
-        invariants=(no_part_is_forgotten,),
+        invariants=lambda: (no_part_is_forgotten,),
     )
 
 

@@ -52,6 +52,15 @@ class World:
         self.absent: set[Gvk] = set()
         self._incarnations: dict[Ref, int] = {}
 
+    def fork(self) -> World:
+        """The same world again, to go another way from here; watches begin with nothing told."""
+        other = World()
+        other.now, other.version = self.now, self.version
+        other.objects, other.absent = dict(self.objects), set(self.absent)
+        other.owners = {ref: dict(owners) for ref, owners in self.owners.items()}
+        other._incarnations = dict(self._incarnations)
+        return other
+
     # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def advance(self, seconds: float) -> None:

@@ -214,7 +214,8 @@ class Writer:
             answer = await self._api.get(ref)
             if not _ours(answer, manifest):
                 raise NameTaken(ref) from None
-            return self._cache.confirm(ref.gvk, answer)
+            self._cache.confirm(ref.gvk, answer)
+            raise errors.Conflict(409, "Conflict", f"{ref} exists already, unknown to the decision") from None
         self._wrote(ref, "create", answer, by=maker.ref)
         return True
 

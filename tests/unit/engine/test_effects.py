@@ -256,12 +256,14 @@ def test_what_is_created_once_is_never_edited(bench: Bench) -> None:
     assert bench.world.get(C)["data"] == {"a": "1"}
 
 
-def test_our_own_object_that_was_there_already_counts_as_created_and_is_looked_at_again(bench: Bench) -> None:
-    """Its watch event will be no news any more, so the answer `changed` is what makes the reconciler look again."""
+def test_our_own_object_that_the_decision_did_not_know_of_stops_the_decision(bench: Bench) -> None:
+    """It may be the ledger of a run that goes on: nothing that follows from its absence may be done."""
     bench.exists(bench.manifest(a="1"), seen=False)
-    assert bench.do(Create(bench.manifest(a="2")))
+    with pytest.raises(errors.Conflict):
+        bench.do(Create(bench.manifest(a="2")), Create(bench.manifest("e")))
     assert bench.cache.get(C) is not None
     assert not bench.do(Create(bench.manifest(a="2")))
+    assert bench.world.get(C)["data"] == {"a": "1"}
 
 
 def test_a_deleted_child_is_gone_from_the_cache_at_once(bench: Bench) -> None:
@@ -310,16 +312,16 @@ def test_nothing_is_written_without_the_lease(bench: Bench, what: str) -> None:
     uid = bench.exists(bench.manifest())["metadata"]["uid"]
     bench.leader = False
     before = bench.world.version
+    act = {
+        "apply": lambda: bench.do(Apply(bench.manifest(a="2"))),
+        "create": lambda: bench.do(Create(bench.manifest("e"))),
+        "delete": lambda: bench.do(Delete(C, uid)),
+        "status": lambda: run(
+            bench.writer.status(widget_ref(), bench.owner["metadata"]["uid"], {}, manager="gyre-widget")
+        ),
+    }[what]
     with pytest.raises(NotLeader):
-        match what:
-            case "apply":
-                bench.do(Apply(bench.manifest(a="2")))
-            case "create":
-                bench.do(Create(bench.manifest("e")))
-            case "delete":
-                bench.do(Delete(C, uid))
-            case _:
-                run(bench.writer.status(widget_ref(), bench.owner["metadata"]["uid"], {}, manager="gyre-widget"))
+        act()
     assert bench.world.version == before
 
 
