@@ -26,7 +26,6 @@ from gyre.kinds.dataset.desired import DATASET_LABEL
 from gyre.kinds.dataset.model import Dataset
 from gyre.kinds.dataset.observe import gather
 from gyre.kinds.dataset.reasons import Reason
-from gyre.kinds.dataset.reasons import Reason
 from gyre.kinds.dataset.status import CONDITIONS, summarize
 
 
@@ -42,8 +41,6 @@ KIND = Kind(
     gather=gather,
     decide=decide,
     summarize=summarize,
-    conditions=CONDITIONS,
-    reasons=Reason,
     conditions=CONDITIONS,
     reasons=Reason,
     owns=(gvks.JOB, gvks.CONFIG_MAP, gvks.PERSISTENT_VOLUME_CLAIM),

@@ -38,8 +38,6 @@ KIND = Kind(
     summarize=summarize,
     conditions=CONDITIONS,
     reasons=Reason,
-    conditions=CONDITIONS,
-    reasons=Reason,
     watches=(Watch(gvks.MODEL_VERSION, model_of_version, managed=False),),
     policies=policies,
 )

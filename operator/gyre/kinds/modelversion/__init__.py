@@ -47,8 +47,6 @@ KIND = Kind(
     summarize=summarize,
     conditions=CONDITIONS,
     reasons=Reason,
-    conditions=CONDITIONS,
-    reasons=Reason,
     watches=tuple(Watch(user, version_of_user, managed=False) for user in USERS),
     references=references,
     labels=tuple((user, USES_MODEL_VERSION) for user in USERS),
