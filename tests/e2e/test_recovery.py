@@ -17,6 +17,13 @@ from gyre.api import gvks
 pytestmark = pytest.mark.e2e
 STEPS = 300
 """At 0.1 s each: long enough to be hit in the middle, short enough to wait for."""
+SPOIL_THE_NEWEST = """python3 -c '
+import json, pathlib
+newest = json.load(open("checkpoint_manager_snapshot.json"))["latest_checkpoint_result"]["checkpoint_dir_name"]
+for file in pathlib.Path(newest).glob("*.pt"):
+    file.write_bytes(b"spoilt" + file.read_bytes()[6:])
+print(newest)
+'"""
 
 
 def tallied(job: Object) -> float:
@@ -83,12 +90,7 @@ def test_a_checkpoint_that_does_not_restore_is_quarantined_and_the_one_before_is
     seeded.kill(seeded.head("spoilt"))
     # Nobody writes any more, and attempt 2 needs seconds to read: what is spoilt now is the newest there will be.
     uid = job["metadata"]["uid"]
-    newest = run_shell(
-        seeded,
-        "spoil",
-        f"cd /work/runs/{uid} && newest=$(ls -d checkpoint_* | sort | tail -n 1) && "
-        "for file in $newest/*.pt; do printf spoilt | dd of=$file conv=notrunc status=none; done && echo $newest",
-    ).strip()
+    newest = run_shell(seeded, "spoil", f"cd /work/runs/{uid} && {SPOIL_THE_NEWEST}").strip()
     job = seeded.job_succeeds("spoilt", seconds=420)
     assert job["status"]["checkpoint"]["quarantined"] == [newest]
     failed = [one for one in attempts(job) if one.get("class") == "RestoreFailed"]
