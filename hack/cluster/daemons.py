@@ -1,7 +1,7 @@
 """Long-running processes: started detached, known by pid *and* start time, stopped by nothing but that.
 
 Promises   a process is ours only if the kernel says that this pid began when we started it; a reused pid is left alone.
-Never      looks for a process by its name.
+Never      takes a process for ours by its name alone.
 """
 
 import hashlib
@@ -76,7 +76,7 @@ class Daemon:
         """The process that we started, if it still lives."""
         try:
             noted = json.loads(self.pid_file.read_text())
-            identity = Identity(int(noted["pid"]), int(noted["born"]), noted["orders"])
+            identity = Identity(int(noted["pid"]), int(noted["born"]), str(noted.get("orders", "")))
         except (OSError, ValueError, KeyError):
             return None
         return identity if born(identity.pid) == identity.born else None
@@ -114,6 +114,28 @@ class Daemon:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
             return ""
+
+
+def strays(program: str, folder: Path) -> list[tuple[int, int]]:
+    """(pid, born) of processes that run this program on this folder, though their pid file is lost.
+
+    Both words are needed: a program of that name on another folder is somebody else's.
+    """
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        began = born(int(entry.name))
+        if began is not None and runs_on(words, program, folder):
+            found.append((int(entry.name), began))
+    return found
+
+
+def runs_on(words: Sequence[str], program: str, folder: Path) -> bool:
+    """Is this command line this program's, with an argument below this folder?"""
+    return words[0] == program and any(f"{folder}/" in word for word in words[1:])
 
 
 def end(processes: Sequence[tuple[int, int]], grace: float) -> None:

@@ -95,6 +95,8 @@ def down(layout: Layout, *, purge: bool = False) -> None:
     if containerd.running():
         containers.forget_containers(layout)
         containerd.stop()
+    lost = [stray for part in _components(layout) for stray in daemons.strays(part.argv[0], layout.state)]
+    daemons.end(lost, grace=1.0)
     containers.remove(layout)
     network.remove(layout)
     images.release_builder(layout)

@@ -94,6 +94,13 @@ def test_a_changed_configuration_is_another_order(tmp_path: Path):
     assert daemon.orders() != before
 
 
+def test_a_process_without_pid_file_is_ours_only_by_program_and_folder():
+    state = Path("/state")
+    assert daemons.runs_on(["/bin/etcd", "--data-dir=/state/etcd"], "/bin/etcd", state)
+    assert not daemons.runs_on(["/bin/etcd", "--data-dir=/state-of-others/etcd"], "/bin/etcd", state)
+    assert not daemons.runs_on(["/usr/bin/tail", "/state/logs/etcd.log"], "/bin/etcd", state)
+
+
 def test_a_torn_pid_file_is_no_process(tmp_path: Path):
     daemon = _noted(tmp_path, 1, 1)
     daemon.pid_file.write_text('{"pid": 1')
