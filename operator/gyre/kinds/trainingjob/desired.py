@@ -13,6 +13,7 @@ from gyre.api.effects import Apply, Create, Effect
 from gyre.api.kind import MANAGED_BY
 from gyre.api.terms import clip
 from gyre.kinds.trainingjob import memory, ray
+from gyre.kinds.trainingjob.entrypoint import Tabular
 from gyre.kinds.trainingjob.ledger import Final as Ended
 from gyre.kinds.trainingjob.ledger import Ledger
 from gyre.kinds.trainingjob.model import TrainingJob
@@ -82,7 +83,7 @@ def _entrypoint(job: TrainingJob) -> dict[str, Any]:
     script = job.spec.entrypoint.script
     if script is None:
         tabular = job.spec.entrypoint.tabular
-        return {"tabular": tabular.to_dict() if tabular else {}}
+        return {"tabular": _tabular(tabular) if tabular else {}}
     if script.config_map:
         path = f"{ray.CODE}/{script.config_map.key}"
     elif script.git:
@@ -90,6 +91,17 @@ def _entrypoint(job: TrainingJob) -> dict[str, Any]:
     else:
         path = script.image.path if script.image else ""
     return {"script": {"path": path, "args": list(script.args)}}
+
+
+def _tabular(loop: Tabular) -> dict[str, Any]:
+    """As in the spec, but for what the API has no floats and booleans for."""
+    said = loop.to_dict()
+    numbers = {name: float(said[name]) for name in ("learningRate", "weightDecay", "dropout")}
+    above = {"above": float(loop.target.above)} if loop.target.above is not None else {}
+    changed = {**said, **numbers, "target": {**said["target"], **above}}
+    if loop.holdout is not None and loop.holdout.partition is not None:
+        changed["holdout"] = {"lastPartition": True}
+    return changed
 
 
 def command_json(ledger: Ledger) -> dict[str, Any]:

@@ -111,7 +111,8 @@ def evicted_by_kueue(look: Look) -> Failure | None:
 
 def head_lost(look: Look) -> Failure | None:
     """KubeRay takes 300 s to see this (`RAYJOB_STATUS_CHECK_TIMEOUT_SECONDS`); the pods say it at once."""
-    ran = look.progress is not None or (look.ray_job is not None and look.ray_job.deployment == "Running")
+    job = look.ray_job
+    ran = look.progress is not None or (job is not None and job.deployment == "Running" and not job.suspended)
     if not ran:
         return None
     head = look.head
@@ -241,13 +242,22 @@ def classify(look: Look) -> Failure | None:
         return Failure(C.OUT_OF_MEMORY, ending.evidence, ending.step)
     if ending.cls is C.USER:
         return ending
-    heads = (look.head,) if look.head else ()
-    cause = behind(heads or look.pods, look.nodes) or foretold(look.notice, look.attempt, look.progress)
-    if cause is None and not heads and look.attempt.head_node:
-        node = look.nodes.get(look.attempt.head_node)
-        gone = node is None or not node.ready
-        cause = (C.NODE_LOST, f"{ending.evidence}, with its node {look.attempt.head_node}") if gone else None
-    return Failure(cause[0], cause[1], ending.step) if cause else ending
+    cause = (
+        behind((look.head,), look.nodes)
+        if look.head
+        else foretold(look.notice, look.attempt, look.progress) or of_node(look.attempt.head_node, look.nodes)
+    )
+    return Failure(cause[0], f"{ending.evidence}; {cause[1]}", ending.step) if cause else ending
+
+
+def of_node(name: str, nodes: Mapping[str, NodeView]) -> tuple[FailureClass, str] | None:
+    """What became of the node that a pod was on which is gone."""
+    node, notice = nodes.get(name), notice_on(nodes.get(name))
+    if notice:
+        return C.SPOT_RECLAIM if notice.reclaim else C.EVICTED, f"its node {name} has the taint {notice.taint}"
+    if name and (node is None or not node.ready):
+        return C.NODE_LOST, f"its node {name} is {'gone' if node is None else 'not ready'}"
+    return None
 
 
 def behind(pods: Iterable[PodView], nodes: Mapping[str, NodeView]) -> tuple[FailureClass, str] | None:

@@ -27,10 +27,10 @@ from gyre.api.markers import (
 )
 from gyre.api.model import Schema
 from gyre.api.resource import Resource
+from gyre.kinds.trainingjob.entrypoint import Entrypoint
 from gyre.kinds.trainingjob.parts import (
     CheckpointPolicy,
     DatasetUse,
-    Entrypoint,
     FailurePolicy,
     Framework,
     Head,

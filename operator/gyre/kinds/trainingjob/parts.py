@@ -1,21 +1,16 @@
-"""The parts of a TrainingJob's spec that stand on their own: entry point, resources, storage, policies."""
+"""The parts of a TrainingJob's spec that stand on their own: resources, storage, policies. Pure."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from gyre.api.fields import (
-    ConfigMapKeyRef,
-    Count,
     Duration,
-    Fraction,
     LocalRef,
     Name,
-    Number,
     Quantity,
     SecretKeyRef,
     SecretRef,
@@ -27,7 +22,6 @@ from gyre.api.markers import (
     ListType,
     MaxItems,
     MaxLength,
-    MinLength,
     Pattern,
     Rule,
     Span,
@@ -36,24 +30,8 @@ from gyre.api.markers import (
 )
 from gyre.api.model import Schema
 from gyre.api.terms import Term
+from gyre.kinds.trainingjob.entrypoint import Path
 from gyre.kinds.trainingjob.policy import FailureClass
-
-Path = Annotated[
-    str,
-    MaxLength(512),
-    Pattern(r"^([-._a-zA-Z0-9]+(/[-._a-zA-Z0-9]+)*)?$"),
-    Rule("!self.matches('(^|/)[.][.](/|$)')", "must stay below its root: leave out `..`"),
-]
-"""A relative path below a root that is given elsewhere."""
-Column = Annotated[str, MinLength(1), MaxLength(128)]
-Columns = Annotated[tuple[Column, ...], ListType("set"), MaxItems(256)]
-
-
-class Task(Term):
-    """What kind of answer the model gives."""
-
-    CLASSIFICATION = "Classification", "the probability of a class"
-    REGRESSION = "Regression", "a number"
 
 
 class Goal(Term):
@@ -75,71 +53,6 @@ class PullPolicy(Term):
     ALWAYS = "Always", "at every start of a pod"
     IF_NOT_PRESENT = "IfNotPresent", "when the node does not have it"
     NEVER = "Never", "not at all: the node must have it"
-
-
-class Tabular(Schema):
-    """The ready-made loop: a neural network over the columns of a table in Parquet files."""
-
-    label: Column
-    """The column to predict."""
-    features: Columns = ()
-    """The columns to predict from; when empty, all but the label and `drop`."""
-    drop: Columns = ()
-    """Columns that must not be learnt from, such as identifiers or what is only known later."""
-    task: Task = Task.CLASSIFICATION
-    """What kind of answer the model gives."""
-    hidden: Annotated[tuple[Annotated[int, Between(1, 65536)], ...], ListType("atomic"), MaxItems(16)] = (64, 32)
-    """Width of each hidden layer."""
-    epochs: Annotated[int, Between(1, 100000)] = 3
-    """Passes over the training data."""
-    batch_size: Annotated[int, Between(1, 1048576)] = 1024
-    """Rows per step and worker."""
-    learning_rate: Number = Decimal("0.001")
-    """Step size of the optimizer, a decimal number."""
-    holdout: Fraction = Decimal("0.1")
-    """Share of the rows kept for evaluation where no Dataset named `holdout` is given."""
-    seed: Count = 0
-    """Seed of everything random."""
-
-
-class Image(Schema):
-    """A script that is part of the image."""
-
-    path: Annotated[str, MaxLength(512), Pattern(r"^(/[-._a-zA-Z0-9]+)+$")]
-    """Its absolute path, such as /app/train.py."""
-
-
-class Git(Schema):
-    """A script at one revision of a git repository."""
-
-    url: Annotated[str, MaxLength(512), Pattern(r"^(https|ssh)://[^\s]+$")]
-    """The repository, by https or ssh."""
-    revision: Annotated[str, MinLength(1), MaxLength(128), Pattern(r"^[a-zA-Z0-9][-._/a-zA-Z0-9]*$")]
-    """A commit (best), tag or branch; the commit that ran is in the lineage."""
-    path: Annotated[Path, MinLength(1)]
-    """The script, relative to the root of the repository."""
-
-
-class Script(Schema, rules=(exactly_one_of("configMap", "image", "git"),)):
-    """The user's own training function, a Python file."""
-
-    config_map: ConfigMapKeyRef | None = None
-    """A file kept in a ConfigMap."""
-    image: Image | None = None
-    """A file in the image."""
-    git: Git | None = None
-    """A file in a git repository."""
-    args: Annotated[tuple[Annotated[str, MaxLength(1024)], ...], ListType("atomic"), MaxItems(64)] = ()
-    """Command line of the script."""
-
-
-class Entrypoint(Schema, rules=(exactly_one_of("tabular", "script"),)):
-    """What runs: the ready-made loop or a script."""
-
-    tabular: Tabular | None = None
-    """The ready-made loop over a table."""
-    script: Script | None = None
-    """A script of the user's."""
 
 
 POSITIVE_QUANTITY: Final = "quantity(string(self)).isGreaterThan(quantity('0'))"

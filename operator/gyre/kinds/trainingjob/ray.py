@@ -16,10 +16,11 @@ from gyre.adapters.pods import GPU
 from gyre.adapters.storage import Reach
 from gyre.api.kind import MANAGED_BY
 from gyre.api.quantities import parse_quantity
+from gyre.kinds.trainingjob.entrypoint import Git
 from gyre.kinds.trainingjob.ledger import Ledger
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.names import ATTEMPT_LABEL, JOB_LABEL, ray_job_name, run_name
-from gyre.kinds.trainingjob.parts import Bucket, Claim, Git
+from gyre.kinds.trainingjob.parts import Bucket, Claim
 
 CODE, RUN, DATA, STORAGE, WARM = "/gyre/code", "/gyre/run", "/gyre/data", "/gyre/storage", "/gyre/warmstart"
 ENTRYPOINT: Final = "/opt/venv/bin/python -m gyre_train"
@@ -205,6 +206,7 @@ def _pod(
 def _env(job: TrainingJob, own: list[dict[str, Any]], reaches: Mapping[str, Reach]) -> list[dict[str, Any]]:
     """Ours first; a variable of the user's wins over one of Ray's settings, never over a name of ours (see the CRD)."""
     entries: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in RAY_ENV.items()]
+    entries += _code_env(job)
     entries += own
     entries += [entry for reach in reaches.values() for entry in reach.env]
     for variable in job.spec.env:
@@ -225,6 +227,17 @@ def _code(job: TrainingJob) -> tuple[list[dict[str, Any]], list[dict[str, Any]],
         return [{"name": "code", "configMap": {"name": script.config_map.name}}], mounts, []
     assert script.git is not None  # noqa: S101 - the API server admits exactly one of the three
     return [{"name": "code", "emptyDir": {}}], mounts, [_clone(job, script.git)]
+
+
+def _code_env(job: TrainingJob) -> list[dict[str, Any]]:
+    """Modules beside the script are found by the workers through PYTHONPATH."""
+    script = job.spec.entrypoint.script
+    if script is None or script.image is not None:
+        return []
+    if script.git is None:
+        return [{"name": "PYTHONPATH", "value": CODE}]
+    folder = "/".join((CODE, *script.git.path.split("/")[:-1]))
+    return [{"name": "PYTHONPATH", "value": folder}, {"name": "GYRE_CODE_REVISION", "value": script.git.revision}]
 
 
 def _clone(job: TrainingJob, git: Git) -> dict[str, Any]:
