@@ -73,6 +73,9 @@ MODES: dict[str, Callable[[Scenario], Iterator[Faults]]] = {
     "orders": order_faults,
 }
 
+LEAST = {"crash": 2, "lost": 1, "stale": 2, "orders": len(ORDERS)}
+"""Fewer runs than these mean that the sweep has not swept."""
+
 
 def try_all(scenario: Scenario, mode: str, writer: Callable[..., Writer] = Writer) -> int:
     run, right = plain(scenario, writer)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.sweep.modes import MODES, try_all
+from tests.sweep.modes import LEAST, MODES, try_all
 from tests.sweep.scenarios import Scenario
 from tests.sweep.widget_scenarios import SCENARIOS
-
-LEAST = {"crash": 2, "lost": 1, "stale": 2, "orders": 7}
-
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
