@@ -282,7 +282,7 @@ def test_a_job_past_its_deadline_names_the_field_to_raise():
     story.job_ends("Failed", "DeadlineExceeded")
     decision = story.look()
     assert decision.reason == "Timeout"
-    assert "longer than 1h: raise spec.scan.timeout" in decision.message
+    assert "longer than 1h, waiting for a node and the image included: raise spec.scan.timeout" in decision.message
 
 
 def test_a_pod_that_is_not_seen_yet_is_waited_for_a_moment():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -105,3 +106,16 @@ def test_the_report_of_the_run_contract_is_read():
         "manifest": digest("d"),
     }
     assert read(json.dumps(message)) == Report(digest("c"), 5, 136000, 1, {"distance": "int64"})
+
+
+def test_the_checked_in_example_of_the_run_contract_is_read():
+    """The workloads hold themselves to the same file."""
+    example = json.loads((Path(__file__).parents[3] / "docs" / "run-contract.example.json").read_text())
+    messages = example["termination log"]
+    for message in messages.values() if "version" not in messages else [messages]:
+        read_back = read(json.dumps(message))
+        if "error" in message:
+            assert read_back == Trouble(message["error"]["class"], message["error"]["message"])
+        else:
+            assert isinstance(read_back, Report)
+            assert (read_back.digest, read_back.rows) == (message["digest"], message["rows"])

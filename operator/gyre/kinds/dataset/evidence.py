@@ -40,7 +40,8 @@ def ending(
 ) -> Report | Trouble | Prepared | None:
     """How a Job that is over ended; None while its pod, which has the report, is not to be seen yet."""
     if job.failed == "DeadlineExceeded":
-        return Trouble("Timeout", f"it took longer than {_timeout(ds, step)}: raise spec.{step.role}.timeout")
+        took = f"it took longer than {_timeout(ds, step)}, waiting for a node and the image included"
+        return Trouble("Timeout", f"{took}: raise spec.{step.role}.timeout")
     if any(pod.oom for pod in pods):
         return Trouble("OutOfMemory", f"raise spec.{step.role}.resources.memory, now {_memory(ds, step)}")
     exits = [pod.main.ended for pod in pods if pod.main and pod.main.ended]
