@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from pyarrow import fs
+
 from gyre_train.checkpoint import MANIFEST, SNAPSHOT, check_local, latest, prepare, verify, write_manifest
 from gyre_train.faults import RestoreFailed
-from pyarrow import fs
 
 LOCAL = fs.LocalFileSystem()
 

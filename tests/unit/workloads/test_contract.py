@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from gyre_data.__main__ import LIMIT, tell
 from gyre_train.contract import PROGRESS_LIMIT, Command, ContractError, RunSpec, encoded, timestamp
 from gyre_train.record import Record

@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from gyre_data.__main__ import main, months
 from gyre_data.flights import flights
 from gyre_data.scan import ScanError

@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from gyre_data.digest import File, data_files, is_data, leaf, of_folder, root
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import fs
+
+from gyre_data.digest import File, data_files, is_data, leaf, of_folder, root
 
 paths = st.from_regex(r"[a-z0-9]{1,6}(/[a-z0-9]{1,6}){0,2}", fullmatch=True)
 contents = st.dictionaries(paths, st.binary(max_size=40), min_size=1, max_size=9)

@@ -1,6 +1,7 @@
 """Whose fault it is: lost nodes are retried for ever, the user's code never."""
 
 import pytest
+
 from gyre_train.faults import MESSAGE_LIMIT, LeavingNode, Parked, RestoreFailed, classify, shorten
 
 
@@ -42,6 +43,19 @@ def test_the_message_of_a_users_error_names_file_and_line():
     assert 'File "/gyre/code/train.py", line 12' in fault.message
     assert fault.message.endswith("ValueError: no such column")
     assert fault.rank == 1
+
+
+def test_our_own_frames_say_nothing_to_the_author_of_a_script():
+    ours = '''  File "/opt/gyre/gyre_train/session.py", line 67, in on_worker
+    return train(config)
+'''
+    text = "Training failed due to worker errors:\n[Rank 0,1 Error Snippet]:\n" + TRACEBACK.replace("  File", ours + "  File", 1)
+    assert classify({0: ValueError("no such column")}, text).message == TRACEBACK.partition("\n")[2].strip()
+
+
+def test_an_error_inside_our_own_loop_keeps_its_frames():
+    text = TRACEBACK.replace("/gyre/code/train.py", "/opt/gyre/gyre_train/tabular.py")
+    assert "tabular.py" in classify({0: ValueError("no such column")}, text).message
 
 
 def test_a_long_traceback_keeps_its_end():

@@ -1,8 +1,9 @@
 """The goodput ledger: six accounts that sum to wall time, whatever happened."""
 
-from gyre_train.ledger import ACCOUNTS, Ledger
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gyre_train.ledger import ACCOUNTS, Ledger
 
 accounts = st.sampled_from(ACCOUNTS)
 happenings = st.one_of(

@@ -6,6 +6,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+
 from gyre_train.contract import Command
 from gyre_train.progress import ConfigMap, Folder, Pusher, head_from, sink_from
 
@@ -110,7 +111,7 @@ def test_an_api_server_that_is_away_only_delays_the_newest_progress(server, acco
 
 
 def test_the_last_word_is_given_up_in_time_when_nobody_answers(account):
-    pusher = Pusher(ConfigMap("http://127.0.0.1:9", "a", "b", account), lambda: {}, lambda _: None, every=60, retry=(0.01,))
+    pusher = Pusher(ConfigMap("http://127.0.0.1:9", "a", "b", account), dict, lambda _: None, every=60, retry=(0.01,))
     pusher.start()
     assert not pusher.close(within=0.1)
 

@@ -3,10 +3,11 @@
 import json
 import math
 
-from gyre_train.contract import RunSpec, encoded
-from gyre_train.record import Record
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gyre_train.contract import RunSpec, encoded
+from gyre_train.record import Record
 
 RUN = {
     "version": 1, "uid": "u", "job": "ns/j", "attempt": 1, "entrypoint": {"tabular": {}}, "workers": {"count": 2},

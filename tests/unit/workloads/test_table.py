@@ -4,12 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from gyre_train.faults import UserError
-from gyre_train.score import auc, log_loss, rate_by_group
-from gyre_train.table import Encoder, Feature, automatic_features, learn_encoder, partitions, read
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import fs
+
+from gyre_train.faults import UserError
+from gyre_train.score import auc, log_loss, rate_by_group
+from gyre_train.table import Encoder, Feature, automatic_features, learn_encoder, partitions, read
 
 TRAIN = pa.table({"x": pa.array([1.0, 3.0, None]), "c": ["b", "a", "b"]})
 FEATURES = [Feature("x", "Numeric"), Feature("c", "Categorical")]

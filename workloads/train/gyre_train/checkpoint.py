@@ -60,6 +60,14 @@ def check_local(folder: Path, name: str) -> int:
         raise RestoreFailed(name, f"{type(error).__name__}: {error}") from error
 
 
+def claimed_step(folder: Path) -> int:
+    """The step that a local checkpoint says it holds, unchecked; 0 where it says none."""
+    try:
+        return int(json.loads((folder / MANIFEST).read_text())["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def verify(files: Any, folder: str) -> Verified:
     """Read a checkpoint back from storage and compare it with its manifest; the digest is the Merkle root of its files.
 

@@ -57,6 +57,7 @@ PEER_TEXT: Final = re.compile(
 )
 
 
+OURS: Final = re.compile(r"/(gyre_train|site-packages/ray)/")
 SIGNALS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (Parked, "Parked"), (LeavingNode, "Preempted"), (RestoreFailed, "RestoreFailed"),
 )
@@ -104,7 +105,20 @@ def message_of(error: BaseException, text: str) -> str:
     head = f"{type(error).__name__}: {error}".strip()
     if is_of_ray(error):
         return shorten(f"{type(error).__name__}: {head.splitlines()[-1]}", 500)      # the lines before repeat actor and log ids
-    return shorten(text) if text and type(error).__name__ in text else shorten(head)
+    return shorten(users_part(text)) if text and type(error).__name__ in text else shorten(head)
+
+
+def users_part(text: str) -> str:
+    """The last traceback in `text` without the frames of Ray and of this package, where others are left."""
+    lines = text.rpartition("Traceback (most recent call last):\n")[2].splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+    if not starts:
+        return text
+    after = (number for number in range(starts[-1], len(lines)) if not lines[number].startswith("  "))
+    end = next(after, len(lines))
+    frames = [lines[first:last] for first, last in zip(starts, [*starts[1:], end], strict=True)]
+    theirs = [frame for frame in frames if not OURS.search(frame[0])]
+    return "\n".join([line for frame in theirs or frames for line in frame] + lines[end:])
 
 
 def shorten(text: str, limit: int = MESSAGE_LIMIT) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from gyre_train.checkpoint import check_local, write_manifest
+from gyre_train.checkpoint import check_local, claimed_step, write_manifest
 from gyre_train.contract import CheckpointPolicy
 from gyre_train.faults import LeavingNode, Parked, RestoreFailed
 from gyre_train.hub import Line
@@ -84,6 +84,8 @@ class Steps:
         notice = plan["look"] and self._look()
         if plan["save"] or plan["leave"] or notice:
             self._save(done)
+        if plan["leave"] and self._first_rank:
+            self._line.post("lost", cause="Preempted", message="left a node before its deadline")
         if plan["park"] or plan["leave"]:
             self._until_registered()
         if plan["park"]:
@@ -181,10 +183,10 @@ class Steps:
                 self._line.post("fresh", total=self.total)
             return 0
         name, began = checkpoint.path.rstrip("/").rsplit("/", 1)[-1], time.monotonic()
-        if self._first_rank:
-            self._line.post("restoring", name=name, step=0)
         try:
             with checkpoint.as_directory() as folder:
+                if self._first_rank:
+                    self._line.post("restoring", name=name, step=claimed_step(Path(folder)))
                 step = check_local(Path(folder), name)
                 self._load(Path(folder), name)
         except RestoreFailed as failure:
