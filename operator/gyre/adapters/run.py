@@ -72,6 +72,7 @@ class Artifact:
     uri: str
     digest: str
     bytes: int
+    files: int
     flavour: str
 
 
@@ -186,6 +187,7 @@ def _artifact(data: Any) -> Artifact | None:
         uri=_text(data, "uri", 1024),
         digest=_text(data, "digest", 71),
         bytes=_int(data, "bytes"),
+        files=min(_int(data, "files"), 2**31 - 1),
         flavour=_text(data, "flavour", 63),
     )
 

@@ -182,7 +182,7 @@ class Bench:
 
     @property
     def attempt(self) -> int:
-        return int(json.loads(self.run_map()["data"]["attempts.json"])["count"])
+        return int(json.loads(self.run_map()["data"]["attempts.json"]).get("count", 0))
 
     def run_map(self) -> Object:
         found = self.find(gvks.CONFIG_MAP, "flights-run")

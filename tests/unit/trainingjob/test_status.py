@@ -60,7 +60,7 @@ def test_metrics_are_those_that_the_job_names() -> None:
     bench = Bench(make.training_job(metrics=["loss"]), make.dataset(), make.claim(), make.node()).started()
     bench.says(step=1, metrics={"latest": {"loss": 0.1, "noise": 3}, "best": {"loss": 1e-9}})
     bench.settle()
-    assert bench.status["metrics"] == {"latest": {"loss": "0.1"}, "best": {"loss": "1e-9"}}
+    assert bench.status["metrics"] == {"latest": {"loss": "0.1"}, "best": {"loss": "0.000000001"}}
 
 
 def test_a_status_stays_below_16_kib_whatever_was_written_into_it() -> None:

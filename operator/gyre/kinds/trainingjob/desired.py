@@ -87,7 +87,7 @@ def _entrypoint(job: TrainingJob) -> dict[str, Any]:
     if script.config_map:
         path = f"{ray.CODE}/{script.config_map.key}"
     elif script.git:
-        path = f"{ray.CODE}/{script.git.path}"
+        path = f"{ray.REPOSITORY}/{script.git.path}"
     else:
         path = script.image.path if script.image else ""
     return {"script": {"path": path, "args": list(script.args)}}
@@ -178,6 +178,7 @@ def model_version(job: TrainingJob, ledger: Ledger, progress: Progress, ended: E
                 "uri": artifact.uri,
                 "digest": artifact.digest,
                 "bytes": artifact.bytes,
+                **({"files": artifact.files} if artifact.files else {}),
                 "flavour": artifact.flavour if FLAVOUR.fullmatch(artifact.flavour) else "unknown",
             },
             "metrics": metrics_of(job, progress),

@@ -144,8 +144,8 @@ class TrainingJob(
     ),
     rules=(
         Rule(
-            "self.metadata.name.matches('^[a-z]')",
-            "begin the name with a letter: the RayJobs made from it must (DNS-1035)",
+            "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "begin the name with a letter, and go on with a-z, 0-9 and `-`: the RayJobs made from it must (DNS-1035)",
         ),
         *(fixed_once_started(field) for field in fixed_fields()),
     ),

@@ -57,9 +57,11 @@ POD_SECURITY: Final = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
+REPOSITORY: Final = f"{CODE}/repository"
+"""Not CODE itself: that is root's, and git refuses to work in somebody else's folder (safe.directory)."""
 CLONE: Final = (
-    'set -eu; git init -q . && git fetch -q --depth 1 "$GYRE_GIT_URL" "$GYRE_GIT_REVISION" '
-    "&& git checkout -q FETCH_HEAD && git rev-parse HEAD > .gyre-revision"
+    'set -eu; git init -q repository; cd repository; git fetch -q --depth 1 "$GYRE_GIT_URL" "$GYRE_GIT_REVISION"; '
+    "git checkout -q FETCH_HEAD; git rev-parse HEAD > ../revision"
 )
 
 
@@ -236,7 +238,7 @@ def _code_env(job: TrainingJob) -> list[dict[str, Any]]:
         return []
     if script.git is None:
         return [{"name": "PYTHONPATH", "value": CODE}]
-    folder = "/".join((CODE, *script.git.path.split("/")[:-1]))
+    folder = "/".join((REPOSITORY, *script.git.path.split("/")[:-1]))
     return [{"name": "PYTHONPATH", "value": folder}, {"name": "GYRE_CODE_REVISION", "value": script.git.revision}]
 
 
