@@ -20,6 +20,8 @@ class Cluster:
 
     def __init__(self) -> None:
         self.objects: dict[Ref, Object] = {}
+        self.live: dict[Ref, Object] = {}
+        """What a live GET finds, where the watch has not told it yet."""
         self.notes: list[Note] = []
         self.version = 0
         self.born = 0
@@ -44,7 +46,7 @@ class Cluster:
         return self.objects.get(ref)
 
     async def fetch(self, ref: Ref) -> Object | None:
-        return self.objects.get(ref)
+        return self.live.get(ref) or self.objects.get(ref)
 
     def everything(self, gvk: Gvk) -> Sequence[Object]:
         return self.all(gvk)

@@ -293,6 +293,20 @@ def test_a_pod_that_is_not_seen_yet_is_waited_for_a_moment():
     assert story.look(61).reason == "Internal"
 
 
+def test_a_report_that_the_watch_has_missed_is_fetched():
+    story = Story()
+    story.look()
+    story.pod({"running": {}})
+    pod = Ref(gvks.POD, "ml", f"{story.job['metadata']['name']}-x")
+    before = story.cluster.objects[pod]
+    story.finds("a")
+    ended = story.cluster.objects[pod]
+    story.cluster.objects[pod] = before
+    story.cluster.live[pod] = {**ended, "metadata": {**ended["metadata"], "uid": before["metadata"]["uid"]}}
+    story.look()
+    assert story.versions == [1]
+
+
 def test_a_message_that_is_no_report_is_quoted():
     story = Story()
     story.look()

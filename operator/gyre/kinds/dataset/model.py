@@ -255,7 +255,7 @@ Base = Resource[DatasetSpec, DatasetStatus]
 class Dataset(
     Base,
     gvk=gvks.DATASET,
-    short=("ds",),
+    short=("dset",),
     columns=(
         Column("Version", ".status.current.version", type="integer"),
         Column("Rows", ".status.current.rows", type="integer"),

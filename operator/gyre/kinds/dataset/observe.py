@@ -1,6 +1,7 @@
 """The only reads a Dataset makes: its ledger, its Jobs and their pods, and whether a claim that it was given exists.
 
-A claim of the user is not watched, so it is asked for live; a Secret is not read at all: a missing one shows on the pod.
+A claim of the user is not watched, so it is asked for live; so is a pod whose end our watch has missed although its Job is
+over, since it holds the report. A Secret is not read at all: a missing one shows on the pod.
 """
 
 from __future__ import annotations
@@ -64,12 +65,15 @@ async def gather(reader: Reader, ds: Dataset) -> Observed:
             ledger = from_data(held.get("data"))
         except UnreadableLedger as error:
             problem = str(error)
+    jobs = tuple(JobView.of(job) for job in reader.owned(gvks.JOB, ds.uid))
+    over = {job.name for job in jobs if job.over}
+    pods = [_pod(pod) for pod in reader.labelled(gvks.POD, ds.namespace, DATASET_LABEL, ds.name)]
     return Observed(
         ledger=ledger,
         ledger_version=str(held["metadata"].get("resourceVersion", "")) if held else "",
         ledger_problem=problem,
-        jobs=tuple(JobView.of(job) for job in reader.owned(gvks.JOB, ds.uid)),
-        pods=tuple(_pod(pod) for pod in reader.labelled(gvks.POD, ds.namespace, DATASET_LABEL, ds.name)),
+        jobs=jobs,
+        pods=tuple([await _latest(reader, ds, entry) if entry.job in over else entry for entry in pods]),
         claim=await _claim(reader, ds),
     )
 
@@ -83,6 +87,14 @@ async def _claim(reader: Reader, ds: Dataset) -> Claim:
     if claim["metadata"].get("deletionTimestamp"):
         return Claim.DELETING
     return Claim.LOST if (claim.get("status") or {}).get("phase") == "Lost" else Claim.PRESENT
+
+
+async def _latest(reader: Reader, ds: Dataset, entry: JobPod) -> JobPod:
+    """The pod of a Job that is over, as it is now if it does not look ended."""
+    if entry.pod.main and entry.pod.main.ended:
+        return entry
+    live = await reader.fetch(Ref(gvks.POD, ds.namespace, entry.pod.name))
+    return _pod(live) if live is not None and live["metadata"].get("uid") == entry.pod.uid else entry
 
 
 def _pod(obj: Mapping[str, Any]) -> JobPod:
