@@ -58,8 +58,8 @@ def dataset(say: Narrator) -> None:
     with say.step("A Dataset of real flights", "January to May 2013 out of New York, with weather, as monthly Parquet, under a digest."):
         say.run(f"{KUBECTL} delete tj flights --ignore-not-found --wait=true")
         say.run(f"{KUBECTL} apply -f examples/pvc-runs.yaml -f examples/dataset-flights.yaml")
-        say.watch("ds/flights", lambda ds: true(ds, "Ready"), _reason, minutes=10)
-        say.run(f"{KUBECTL} get ds")
+        say.watch("dset/flights", lambda ds: true(ds, "Ready"), _reason, minutes=10)
+        say.run(f"{KUBECTL} get dset")
 
 
 def training(say: Narrator) -> int:
@@ -115,7 +115,7 @@ def model(say: Narrator, job: dict[str, Any]) -> dict[str, Any]:
 
 def farewell(say: Narrator, job: dict[str, Any], version: dict[str, Any]) -> None:
     with say.step("What you would type", "The same tables your colleagues and your GitOps controller read."):
-        say.run(f"{KUBECTL} get ds,tj,mdl,mv")
+        say.run(f"{KUBECTL} get dset,tj,mdl,mv")
         say.run(f"{KUBECTL} describe tj flights | sed -n '/^Events/,$p'")
     say.console.print()
     say.summary()
