@@ -92,7 +92,8 @@ async def operate(
     if metrics_port:
         start_http_server(metrics_port)
     api = await KubeApi.connect()
-    engine = Engine(kinds, api, Settings(identity=identity(), namespace=namespace, workers=workers))
+    name = identity()
+    engine = Engine(kinds, api, Settings(identity=name, namespace=namespace, workers=workers))
     try:
         await engine.fill()
         watched = {gvk: managed for gvk, managed in engine.routes.watched().items() if gvk not in engine.absent}
@@ -105,6 +106,7 @@ async def operate(
                 settings=settings,
                 clusterwide=True,
                 standalone=True,
+                identity=name,  # type: ignore[arg-type]  # not exported; without one it asks for the user's name, and a pod's user has none
                 liveness_endpoint=f"http://0.0.0.0:{probe_port}/healthz" if probe_port else None,
                 stop_flag=stop,
             ),
