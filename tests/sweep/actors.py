@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.sweep.world import World, stamp
+
 from gyre.adapters.jobs import JOB_NAME_LABEL
 from gyre.api.effects import Gvk, Manifest, Ref
 from gyre.api.gvks import CONFIG_MAP, JOB, NODE, PERSISTENT_VOLUME_CLAIM, POD
 from gyre.api.kind import Object
-
-from tests.sweep.world import World, stamp
 
 NS = "ml"
 KUBELET = "kubelet.example/grace"
@@ -51,7 +51,9 @@ def make_pod(world: World, name: str, owner: Object, template: Mapping[str, Any]
         "finalizers": [KUBELET],
     }
     ref = Ref(POD, owner["metadata"]["namespace"], name)
-    world.create(ref, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [{"name": "x"}]}})
+    world.create(
+        ref, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [{"name": "x"}]}}
+    )
     world.patch(ref, {"status": {"phase": "Pending"}})
 
 
@@ -94,7 +96,9 @@ class Kubelet:
                 continue
             goes = datetime.fromisoformat(deleted) + timedelta(seconds=GRACE_SECONDS)
             if goes <= world.now:
-                world.patch(Ref(POD, pod["metadata"]["namespace"], pod["metadata"]["name"]), {"metadata": {"finalizers": None}})
+                world.patch(
+                    Ref(POD, pod["metadata"]["namespace"], pod["metadata"]["name"]), {"metadata": {"finalizers": None}}
+                )
                 return True
             due.append(goes)
         return min(due, default=False)

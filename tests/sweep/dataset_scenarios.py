@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from tests.sweep import actors
+from tests.sweep.actors import NS
+from tests.sweep.scenarios import Scenario, Step, When
+from tests.sweep.world import World
+
 from gyre.api import kstatus
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP, DATASET, JOB, PERSISTENT_VOLUME_CLAIM, POD
 from gyre.api.kstatus import Verdict
 from gyre.kinds import KINDS
 from gyre.kinds.dataset.plan import REQUESTED_AT
-
-from tests.sweep import actors
-from tests.sweep.actors import NS
-from tests.sweep.scenarios import Scenario, Step, When
-from tests.sweep.world import World
 
 DS = Ref(DATASET, NS, "flights")
 LEDGER = Ref(CONFIG_MAP, NS, "flights-versions")
@@ -128,7 +128,10 @@ SCENARIOS = (
     scenario(
         "changed files are version 2",
         begin(PVC),
-        steps=(Step(CURRENT, both(found(actors.files("c")), ask_again()), wait=5.0), Step(version_is(2), lambda world: None)),
+        steps=(
+            Step(CURRENT, both(found(actors.files("c")), ask_again()), wait=5.0),
+            Step(version_is(2), lambda world: None),
+        ),
     ),
     scenario(
         "the same files again are still version 1",

@@ -1,113 +1,180 @@
-"""Models and versions: registered, owned, deleted together, and never brought back by what goes with them."""
+"""Models and ModelVersions: registered, orphaned, in use, deleted together."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from tests.sweep import actors
-from tests.sweep.actors import NS
+from tests.sweep import actors, training_invariants
+from tests.sweep.actors import NS, digest
+from tests.sweep.ray import KubeRay
 from tests.sweep.scenarios import Scenario, Step, When
+from tests.sweep.training_invariants import one_version_a_digest
+from tests.sweep.training_scenarios import EVIDENCE, LOOSE, SPEC, cluster
 from tests.sweep.world import World
-from tests.unit.modelversion.versions import a_version
 
 from gyre.api import kstatus
 from gyre.api.effects import Ref
-from gyre.api.gvks import MODEL, MODEL_VERSION
+from gyre.api.gvks import MODEL, MODEL_VERSION, TRAINING_JOB
 from gyre.api.kstatus import Verdict
 from gyre.kinds import KINDS
 
-THE_MODEL = Ref(MODEL, NS, "delay")
-ONE, TWO = (Ref(MODEL_VERSION, NS, f"delay-{number}") for number in (1, 2))
-AUC = {"objective": {"metric": "auc", "goal": "Maximize"}}
+M = Ref(MODEL, NS, "delays")
+V1, V2 = Ref(MODEL_VERSION, NS, "delays-aaaaaaaa"), Ref(MODEL_VERSION, NS, "delays-bbbbbbbb")
+HEIR = Ref(TRAINING_JOB, NS, "heir")
 
 
-def version(ref: Ref, auc: str = "0.7") -> Any:
-    return lambda world: actors.put(world, MODEL_VERSION, ref.name, spec=a_version(ref.name, auc=auc)["spec"])
+def model(**spec: Any) -> Any:
+    return lambda world: actors.put(world, MODEL, M.name, spec=spec)
 
 
-def model(spec: dict[str, Any]) -> Any:
-    return lambda world: actors.put(world, MODEL, THE_MODEL.name, spec=spec)
+def version(ref: Ref = V1, **metrics: str) -> Any:
+    letter = ref.name[-1]
+    spec = {
+        "modelRef": {"name": M.name},
+        "artifact": {"uri": f"pvc://runs/{letter}", "digest": digest(letter), "flavour": "torch"},
+        "metrics": metrics or {"auc": "0.7"},
+    }
+    return lambda world: actors.put(world, MODEL_VERSION, ref.name, spec=spec)
 
 
-def all_of(*acts: Any) -> Any:
-    def act(world: World) -> None:
-        for one in acts:
-            one(world)
-
-    return act
+def heir(**spec: Any) -> Any:
+    """A TrainingJob that starts from version 1, and so needs it to stay."""
+    warm = {**SPEC, "warmStart": {"modelVersion": {"name": V1.name}}, "suspend": True, **spec}
+    return lambda world: actors.put(world, TRAINING_JOB, HEIR.name, spec=warm)
 
 
-def current(*refs: Ref) -> When:
-    return lambda world: all(kstatus.compute(world.find(ref)).verdict is Verdict.CURRENT for ref in refs)
+def every(*acts: Any) -> Any:
+    def all_of_them(world: World) -> None:
+        for act in acts:
+            act(world)
+
+    return all_of_them
 
 
-def counts(number: int) -> Any:
+def is_(ref: Ref, verdict: Verdict) -> When:
+    return lambda world: kstatus.compute(world.find(ref)).verdict is verdict
+
+
+def users(world: World) -> list[str]:
+    status = (world.find(V1) or {}).get("status") or {}
+    return [f"{use['kind']}/{use['name']}" for use in status.get("inUseBy") or ()]
+
+
+def used_by(*expected: str) -> Any:
     def check(world: World) -> None:
-        obj = world.find(THE_MODEL)
-        assert obj is not None
-        assert obj["status"]["versions"] == number
-        for ref in (ONE, TWO):
-            if (found := world.find(ref)) is not None:
-                owners = [owner["uid"] for owner in found["metadata"].get("ownerReferences") or ()]
-                assert owners == [obj["metadata"]["uid"]], f"{ref} is not its Model's"
+        assert users(world) == list(expected), f"{users(world)} use it, not {expected}"
+        shown = [use["by"] for use in world.get(M)["status"].get("inUse") or ()]
+        assert shown == list(expected), f"the Model says {shown}"
 
     return check
 
 
-def delete(ref: Ref) -> Any:
-    return lambda world: world.delete(ref)
+def owned(*refs: Ref) -> Any:
+    def check(world: World) -> None:
+        uid = world.get(M)["metadata"]["uid"]
+        for ref in refs:
+            owners = [owner["uid"] for owner in world.get(ref)["metadata"].get("ownerReferences") or ()]
+            assert owners == [uid], f"{ref} is owned by {owners}"
+        assert world.get(M)["status"].get("versions", 0) == len(refs)
+
+    return check
 
 
-def no_model(world: World) -> None:
-    assert not world.list(MODEL), "a deleted Model came back"
-    assert not world.list(MODEL_VERSION), "a version stayed"
+def all_gone(world: World) -> None:
+    left = [str(ref) for ref in world.objects if ref.gvk in (MODEL, MODEL_VERSION)]
+    assert not left, f"left behind: {left}"
 
 
-CURRENT, GONE = Verdict.CURRENT, Verdict.NOT_FOUND
+def scenario(name: str, setup: Any, expect: Mapping[Ref, Verdict], **more: Any) -> Scenario:
+    def begin(_: World) -> World:
+        world = cluster().fork()
+        setup(world)
+        return world
 
-SCENARIOS = (
-    Scenario("a version brings its Model", KINDS, version(ONE), {ONE: CURRENT, THE_MODEL: CURRENT}, check=counts(1)),
-    Scenario(
-        "two versions at once make one Model",
+    return Scenario(
+        name,
         KINDS,
-        all_of(version(ONE), version(TWO, "0.8")),
-        {ONE: CURRENT, TWO: CURRENT, THE_MODEL: CURRENT},
-        check=counts(2),
+        begin,
+        expect,
+        actors=lambda: (KubeRay(), actors.JobController(), actors.Kubelet()),
+        invariants=lambda: (*training_invariants.invariants(), one_version_a_digest),
+        loose=LOOSE,
+        evidence=EVIDENCE,
+        **more,
+    )
+
+
+CURRENT, FAILED, IN_PROGRESS = Verdict.CURRENT, Verdict.FAILED, Verdict.IN_PROGRESS
+NOT_FOUND = Verdict.NOT_FOUND
+OBJECTIVE = {"metric": "auc", "goal": "Maximize"}
+
+MODELS = (
+    scenario("an empty model", model(), {M: CURRENT}),
+    scenario(
+        "versions are ranked",
+        every(model(objective=OBJECTIVE), version(V1, auc="0.7"), version(V2, auc="0.8")),
+        {M: CURRENT, V1: CURRENT},
+        check=owned(V1, V2),
     ),
-    Scenario(
-        "a Model that was there first keeps its spec",
-        KINDS,
-        all_of(model(AUC), version(ONE), version(TWO, "0.8")),
-        {ONE: CURRENT, TWO: CURRENT, THE_MODEL: CURRENT},
-        check=counts(2),
+    scenario(
+        "an objective that nobody reports",
+        every(model(objective={"metric": "f1", "goal": "Maximize"}), version()),
+        {M: FAILED, V1: CURRENT},
     ),
-    Scenario(
+    scenario(
+        "an objective that is mended",
+        every(model(objective={"metric": "f1", "goal": "Maximize"}), version()),
+        {M: CURRENT},
+        steps=(Step(is_(M, FAILED), lambda world: world.patch(M, {"spec": {"objective": OBJECTIVE}})),),
+    ),
+    scenario(
         "a version is deleted",
-        KINDS,
-        all_of(version(ONE), version(TWO)),
-        {TWO: CURRENT, THE_MODEL: CURRENT},
-        steps=(Step(current(ONE, TWO, THE_MODEL), delete(ONE)),),
-        check=counts(1),
+        every(model(), version(V1), version(V2)),
+        {M: CURRENT, V1: NOT_FOUND},
+        steps=(Step(is_(V1, CURRENT), lambda world: world.delete(V1), wait=5.0),),
+        check=owned(V2),
     ),
-    Scenario(
-        "the Model is deleted and its versions go with it",
-        KINDS,
-        all_of(version(ONE), version(TWO)),
-        {ONE: GONE, TWO: GONE, THE_MODEL: GONE},
-        steps=(Step(current(ONE, TWO, THE_MODEL), delete(THE_MODEL), wait=5.0),),
-        check=no_model,
-    ),
-    Scenario(
-        "an objective is mended",
-        KINDS,
-        all_of(model({"objective": {"metric": "acu", "goal": "Maximize"}}), version(ONE)),
-        {ONE: CURRENT, THE_MODEL: CURRENT},
+    scenario(
+        "deleted with its versions",
+        every(model(), version(V1), version(V2)),
+        {M: NOT_FOUND, V1: NOT_FOUND, V2: NOT_FOUND},
         steps=(
             Step(
-                lambda world: kstatus.compute(world.find(THE_MODEL)).verdict is Verdict.FAILED,
-                lambda world: world.patch(THE_MODEL, {"spec": AUC}),
+                lambda world: all(is_(ref, CURRENT)(world) for ref in (M, V1, V2)),
+                lambda world: world.delete(M),
+                wait=1.0,
             ),
         ),
-        check=counts(1),
+        check=all_gone,
+    ),
+)
+
+VERSIONS = (
+    scenario("registered with its model", every(model(), version()), {V1: CURRENT, M: CURRENT}, check=owned(V1)),
+    scenario("an orphan makes its model", version(), {V1: CURRENT, M: CURRENT}, check=owned(V1)),
+    scenario(
+        "two orphans make one model", every(version(V1), version(V2)), {V1: CURRENT, V2: CURRENT}, check=owned(V1, V2)
+    ),
+    scenario(
+        "the model comes late",
+        version(),
+        {V1: CURRENT, M: CURRENT},
+        steps=(Step(is_(M, CURRENT), lambda world: world.patch(M, {"spec": {"owner": "team-a"}}), wait=2.0),),
+        check=owned(V1),
+    ),
+    scenario("in use", every(model(), version(), heir()), {V1: CURRENT}, check=used_by("TrainingJob/heir")),
+    scenario(
+        "no longer in use once the user is done",
+        every(model(), version(), heir(suspend=False)),
+        {V1: CURRENT, HEIR: CURRENT},
+        check=used_by(),
+    ),
+    scenario(
+        "no longer in use once the user is deleted",
+        every(model(), version(), heir()),
+        {V1: CURRENT, HEIR: NOT_FOUND},
+        steps=(Step(lambda world: bool(users(world)), lambda world: world.delete(HEIR), wait=1.0),),
+        check=used_by(),
     ),
 )

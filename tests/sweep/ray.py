@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.sweep import actors
+from tests.sweep.actors import NS, controller, digest
+from tests.sweep.world import World, stamp
+
 from gyre.adapters.kuberay import NODE_TYPE_LABEL
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP, NODE, POD, RAY_CLUSTER, RAY_JOB
 from gyre.api.kind import Object
 from gyre.kinds.trainingjob.names import ATTEMPT_LABEL, JOB_LABEL, run_name
-
-from tests.sweep import actors
-from tests.sweep.actors import NS, controller, digest
-from tests.sweep.world import World, stamp
 
 FINALIZER = "ray.io/rayjob-finalizer"
 TOTAL_STEPS = 40
@@ -137,7 +137,10 @@ class Stage:
             {
                 "version": 1,
                 "attempt": self.attempt,
-                "head": {"pod": self.head.name, "uid": (self.world.find(self.head) or {"metadata": {"uid": ""}})["metadata"]["uid"]},
+                "head": {
+                    "pod": self.head.name,
+                    "uid": (self.world.find(self.head) or {"metadata": {"uid": ""}})["metadata"]["uid"],
+                },
                 "started": _precise(self.world.now),
                 "state": "Running",
                 "step": step,
@@ -226,7 +229,11 @@ class KubeRay:
     def act(self, world: World) -> bool | datetime:
         due: list[datetime] = []
         for ray_job in world.list(RAY_JOB):
-            told = self._go_away(world, ray_job) if ray_job["metadata"].get("deletionTimestamp") else self._play(world, ray_job)
+            told = (
+                self._go_away(world, ray_job)
+                if ray_job["metadata"].get("deletionTimestamp")
+                else self._play(world, ray_job)
+            )
             if told is True:
                 return True
             if isinstance(told, datetime):

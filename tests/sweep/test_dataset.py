@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from tests.sweep.dataset_scenarios import SCENARIOS
 from tests.sweep.modes import LEAST, MODES, try_all
 from tests.sweep.scenarios import Scenario
@@ -13,7 +12,9 @@ from tests.sweep.scenarios import Scenario
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_dataset_ends_as_without_faults(scenario: Scenario, mode: str, counted: Callable[[str, str, int], None]) -> None:
+def test_a_dataset_ends_as_without_faults(
+    scenario: Scenario, mode: str, counted: Callable[[str, str, int], None]
+) -> None:
     runs = try_all(scenario, mode)
     assert runs >= LEAST[mode]
     counted("dataset", mode, runs)

@@ -9,6 +9,7 @@ from tests.sweep.modes import LEAST, MODES, try_all
 from tests.sweep.scenarios import Scenario
 from tests.sweep.widget_scenarios import SCENARIOS
 
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_widget_ends_as_without_faults(

@@ -7,12 +7,22 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from tests.sweep.world import World
+
 from gyre.api.effects import Ref
-from gyre.api.gvks import CONFIG_MAP, MODEL, MODEL_VERSION, POD, RAY_CLUSTER, RAY_JOB, ROLE, ROLE_BINDING, SERVICE_ACCOUNT
+from gyre.api.gvks import (
+    CONFIG_MAP,
+    MODEL,
+    MODEL_VERSION,
+    POD,
+    RAY_CLUSTER,
+    RAY_JOB,
+    ROLE,
+    ROLE_BINDING,
+    SERVICE_ACCOUNT,
+)
 from gyre.api.kind import Object
 from gyre.kinds.trainingjob.names import ATTEMPT_LABEL, JOB_LABEL, run_name
-
-from tests.sweep.world import World
 
 
 def ledger_of(run: Object | None) -> dict[str, Any]:
@@ -61,7 +71,9 @@ class LedgerFirst:
             self._grows(run)
         for obj in world.list(RAY_JOB):
             owner = obj["metadata"]["ownerReferences"][0]["uid"]
-            run = world.find(Ref(CONFIG_MAP, obj["metadata"]["namespace"], run_name(obj["metadata"]["labels"][JOB_LABEL])))
+            run = world.find(
+                Ref(CONFIG_MAP, obj["metadata"]["namespace"], run_name(obj["metadata"]["labels"][JOB_LABEL]))
+            )
             if run is not None and run["metadata"]["ownerReferences"][0]["uid"] == owner:
                 count = ledger_of(run).get("count", 0)
                 assert attempt(obj) <= count, f"{obj['metadata']['name']} runs and the ledger knows {count} attempts"

@@ -6,12 +6,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from gyre.api import kstatus
-from gyre.api.effects import Ref
-from gyre.api.gvks import CONFIG_MAP, DATASET, RAY_JOB, TRAINING_JOB
-from gyre.api.kstatus import Verdict
-from gyre.kinds import KINDS
-
 from tests.sweep import actors, training_invariants
 from tests.sweep.actors import NS
 from tests.sweep.ray import GOES_WELL, UP, Beat, KubeRay, Script, Stage
@@ -19,6 +13,12 @@ from tests.sweep.scenarios import Scenario, Step, When
 from tests.sweep.scheduler import Run
 from tests.sweep.training_invariants import ledger_of, no_orphans, nothing_runs, versions
 from tests.sweep.world import World
+
+from gyre.api import kstatus
+from gyre.api.effects import Ref
+from gyre.api.gvks import CONFIG_MAP, DATASET, RAY_JOB, TRAINING_JOB
+from gyre.api.kstatus import Verdict
+from gyre.kinds import KINDS
 
 JOB = Ref(TRAINING_JOB, NS, "job")
 RUN = Ref(CONFIG_MAP, NS, "job-run")
@@ -36,6 +36,8 @@ LOOSE = (
     *("totals", "rows", "mark", "lost", "goodput", "secondsLost", "blockedSeconds", "ledger", "park_deadline"),
     *("timeToStart", "lostSeconds", "ratio", "seconds", "advised", "duration", "productive"),
 )
+
+EVIDENCE = ("head_node", "head_pod", "image", "evidence", "parked_before")
 
 
 @cache
@@ -90,6 +92,7 @@ def scenario(
         actors=lambda: (KubeRay(scripts), actors.JobController(), actors.Kubelet()),
         invariants=training_invariants.invariants,
         loose=LOOSE,
+        evidence=EVIDENCE,
         check=check,
         **more,
     )
@@ -143,7 +146,9 @@ def failing(cls: str, message: str, *, after_steps: bool = True) -> Script:
 
 def not_restored(stage: Stage) -> None:
     saved = stage.progress["checkpoint"]
-    stage.say(state="Restoring", restore={"name": saved["name"], "step": saved["step"], "ok": False, "error": "truncated"})
+    stage.say(
+        state="Restoring", restore={"name": saved["name"], "step": saved["step"], "ok": False, "error": "truncated"}
+    )
     stage.fail("RestoreFailed", f"{saved['name']} cannot be read: truncated")
 
 
@@ -169,7 +174,13 @@ SLOW: Script = (*trained(), *(Beat(beat.at + 15, beat.do) for beat in GOES_WELL[
 
 SCENARIOS = (
     scenario("succeeds", attempts=1),
-    scenario("user error before the first step", {1: failing("User", "KeyError", after_steps=False)}, Verdict.FAILED, made=0, attempts=1),
+    scenario(
+        "user error before the first step",
+        {1: failing("User", "KeyError", after_steps=False)},
+        Verdict.FAILED,
+        made=0,
+        attempts=1,
+    ),
     scenario("poison step", {n: failing("User", "ValueError: NaN") for n in range(1, 9)}, Verdict.FAILED, made=0),
     scenario("worker lost in the run", {1: WORKER_LOST}, attempts=1, spec={"workers": 2}),
     scenario("head lost", {1: HEAD_LOST}, attempts=2),
@@ -186,11 +197,11 @@ SCENARIOS = (
         "dataset comes late",
         setup=lambda _: begin(bare()),
         attempts=1,
-        steps=(Step(lambda world: True, lambda world: actors.put(world, DATASET, "flights", spec=DATASET_SPEC), wait=90.0),),
+        steps=(
+            Step(lambda world: True, lambda world: actors.put(world, DATASET, "flights", spec=DATASET_SPEC), wait=90.0),
+        ),
     ),
-    scenario(
-        "deleted in mid-run", {1: SLOW}, Verdict.NOT_FOUND, made=0, steps=(Step(running, delete, wait=1.0),)
-    ),
+    scenario("deleted in mid-run", {1: SLOW}, Verdict.NOT_FOUND, made=0, steps=(Step(running, delete, wait=1.0),)),
     scenario(
         "deleted in mid-run and made anew",
         {1: SLOW},
@@ -207,7 +218,11 @@ SCENARIOS = (
         ),
     ),
     scenario(
-        "storage not writable", {n: failing("StorageNotWritable", "EACCES") for n in (1, 2)}, Verdict.FAILED, made=0, attempts=2
+        "storage not writable",
+        {n: failing("StorageNotWritable", "EACCES") for n in (1, 2)},
+        Verdict.FAILED,
+        made=0,
+        attempts=2,
     ),
     scenario("checkpoint quarantined", {1: HEAD_LOST, 2: RESTORE_FAILS, 3: RESTORE_FAILS}, attempts=4),
     scenario("time limit", {1: ENDLESS}, Verdict.FAILED, made=0, spec={"timeLimit": "1m"}, attempts=1),

@@ -134,69 +134,73 @@ class Writer:
         intent = {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
         known = self._cache.entry(ref)
         if known is None:
-            await self._must_be_free(ref, manifest)
+            await self._must_be_free(ref, manifest, maker.ref)
             await self._must_live(maker)
         else:
             live = known.read()
-            await self._must_be_ours(ref, known.version, live, manifest)
+            await self._must_be_ours(ref, live, manifest, maker.ref)
             if guard is None and (contains(live, intent) or self._no_ops.get(ref) == (known.version, digest)):
                 return False
             if guard is not None and guard == live["metadata"]["resourceVersion"] and contains(live, intent):
                 unchecked[ref] = guard
                 return False
-        await self._may_proceed(unchecked)
+        await self._may_proceed(unchecked, maker.ref)
         if known is not None:
             intent["metadata"]["uid"] = known.uid
         if guard is not None:
             intent["metadata"]["resourceVersion"] = guard
-        answer = await self._api.apply(ref, intent, manager=manager)
+        try:
+            answer = await self._api.apply(ref, intent, manager=manager)
+        except errors.Conflict:
+            await self._look(ref, maker.ref)
+            raise
         changed = known is None or int(answer["metadata"]["resourceVersion"]) != known.version
         if not changed and known is not None:
             self._remember_no_op(ref, known.version, digest)
         self._wrote(ref, "apply", answer, by=maker.ref)
         return changed
 
-    async def _must_be_free(self, ref: Ref, manifest: Manifest) -> None:
+    async def _look(self, ref: Ref, by: Ref, *, unless: Callable[[Object], bool] = lambda live: False) -> Object | None:
+        """Ask the API server itself. What it says is taken in, and told to whom it concerns: no event will be news then."""
+        known = self._cache.entry(ref)
+        try:
+            live = await self._api.get(ref)
+        except errors.NotFound:
+            if known and self._cache.purge(ref, version=known.version):
+                self._changed(ref.gvk, known.read(), by)
+            return None
+        if not unless(live) and self._cache.confirm(ref.gvk, live):
+            self._changed(ref.gvk, live, by)
+        return live
+
+    async def _must_be_free(self, ref: Ref, manifest: Manifest, by: Ref) -> None:
         """Server-side apply creates or overwrites, so ask first: the watch shows only what carries our label.
 
         Raises NameTaken for a stranger's object, Conflict for one of ours that we did not know of: the decision was made
         on a view in which it did not exist.
         """
-        try:
-            live = await self._api.get(ref)
-        except errors.NotFound:
+        live = await self._look(ref, by, unless=lambda live: not _ours(live, manifest))
+        if live is None:
             return
         if not _ours(live, manifest):
             raise NameTaken(ref)
-        self._cache.confirm(ref.gvk, live)
         raise errors.Conflict(409, "Conflict", f"{ref} exists already, unknown to the decision")
 
-    async def _must_be_ours(self, ref: Ref, version: int, live: Object, manifest: Manifest) -> None:
+    async def _must_be_ours(self, ref: Ref, live: Object, manifest: Manifest, by: Ref) -> None:
         """Raises NameTaken for a stranger's object, if it is still there: the child of a namesake goes after its owner."""
         if _ours(live, manifest):
             return
-        try:
-            now = await self._api.get(ref)
-        except errors.NotFound:
-            self._cache.purge(ref, version=version)
-            raise
-        self._cache.confirm(ref.gvk, now)
-        if not _ours(now, manifest):
+        now = await self._look(ref, by)
+        if now is not None and not _ours(now, manifest):
             raise NameTaken(ref)
-        raise errors.Conflict(409, "Conflict", f"{ref} is another one now")
+        raise errors.Conflict(409, "Conflict", f"{ref} is {'another one' if now else 'gone'} by now")
 
     async def _must_live(self, maker: Maker) -> None:
-        """Asked once in a decision. Raises NotFound or Conflict when the resource is gone, going, or another of its name."""
+        """Asked once in a decision. Raises Conflict when the resource is gone, going, or another of its name."""
         if maker.lives:
             return
-        known = self._cache.entry(maker.ref)
-        try:
-            live = await self._api.get(maker.ref)
-        except errors.NotFound:
-            self._cache.purge(maker.ref, version=known.version if known else 0)
-            raise
-        if live["metadata"]["uid"] != maker.uid or live["metadata"].get("deletionTimestamp"):
-            self._cache.confirm(maker.ref.gvk, live)
+        live = await self._look(maker.ref, maker.ref)
+        if live is None or live["metadata"]["uid"] != maker.uid or live["metadata"].get("deletionTimestamp"):
             raise errors.Conflict(409, "Conflict", f"{maker.ref} was deleted")
         maker.lives = True
 
@@ -204,18 +208,15 @@ class Writer:
         ref = self._kind_of.ref(manifest)
         known = self._cache.entry(ref)
         if known is not None:
-            await self._must_be_ours(ref, known.version, known.read(), manifest)
+            await self._must_be_ours(ref, known.read(), manifest, maker.ref)
             return False
         await self._must_live(maker)
-        await self._may_proceed(unchecked)
+        await self._may_proceed(unchecked, maker.ref)
         try:
             answer = await self._api.create(ref, manifest, manager=manager)
         except errors.AlreadyExists:
-            answer = await self._api.get(ref)
-            if not _ours(answer, manifest):
-                raise NameTaken(ref) from None
-            self._cache.confirm(ref.gvk, answer)
-            raise errors.Conflict(409, "Conflict", f"{ref} exists already, unknown to the decision") from None
+            await self._must_be_free(ref, manifest, maker.ref)
+            raise
         self._wrote(ref, "create", answer, by=maker.ref)
         return True
 
@@ -224,7 +225,7 @@ class Writer:
         live = known.read() if known else None
         if live is not None and (live["metadata"]["uid"] != uid or live["metadata"].get("deletionTimestamp")):
             return False
-        await self._may_proceed(unchecked)
+        await self._may_proceed(unchecked, by)
         try:
             answer = await self._api.delete(ref, uid=uid)
         except (errors.NotFound, errors.Conflict):
@@ -240,13 +241,12 @@ class Writer:
             self._changed(ref.gvk, live, by)
         return deleted or news
 
-    async def _may_proceed(self, unchecked: dict[Ref, str]) -> None:
+    async def _may_proceed(self, unchecked: dict[Ref, str], by: Ref) -> None:
         """Ask for the lease and settle the guards of this decision that nothing was sent for."""
         while unchecked:
             ref, seen = unchecked.popitem()
-            live = await self._api.get(ref)
-            self._cache.confirm(ref.gvk, live)
-            if live["metadata"]["resourceVersion"] != seen:
+            live = await self._look(ref, by)
+            if live is None or live["metadata"]["resourceVersion"] != seen:
                 raise errors.Conflict(409, "Conflict", f"{ref} has moved on since it was read")
         self._check_lease()
 

@@ -28,6 +28,7 @@ class Bench:
         self.door = Door(self.world)
         self.owner = self.world.create(widget_ref(), widget())
         self.cache = Cache((KIND,), self._fetch)
+        self.cache.observe(WIDGET, self.owner)
         self.leader = True
         self.told: list[tuple[str, str]] = []
         self.writer = Writer(self.door, self.cache, KindOf(known_gvks((KIND,))), lambda: self.leader, self._changed)

@@ -137,7 +137,7 @@ def test_a_stranger_that_is_only_remembered_is_not_complained_of(
     bench.world.delete(C)
     if now == "ours":
         bench.exists(bench.manifest(a="1"), seen=False)
-    with pytest.raises(errors.NotFound if now == "gone" else errors.Conflict):
+    with pytest.raises(errors.Conflict):
         bench.do(effect(bench.manifest(a="1")))
     assert bench.do(effect(bench.manifest(a="1"))) is (now == "gone" or effect is Apply)
     assert bench.world.get(C)["data"] == {"a": "1"}
@@ -176,6 +176,7 @@ def test_a_guarded_apply_on_a_stale_view_is_refused(bench: Bench) -> None:
     with pytest.raises(errors.Conflict):
         bench.do(Apply(bench.manifest(a="2"), guard=guard))
     assert bench.world.get(C)["data"]["a"] == "1"
+    assert bench.do(Apply(bench.manifest(a="2"), guard=version(bench))), "the refusal has freshened the view"
 
 
 @pytest.mark.parametrize("what", ["create", "delete", "apply"])
@@ -209,7 +210,7 @@ def test_a_guard_on_an_object_that_is_gone_is_refused(bench: Bench) -> None:
     bench.do(Apply(bench.manifest(a="1")))
     guard = version(bench)
     bench.world.delete(C)
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.Conflict):
         bench.do(Apply(bench.manifest(a="1"), guard=guard), Create(bench.manifest("e")))
     assert bench.world.find(Ref(CONFIG_MAP, "ns", "e")) is None
 
@@ -221,9 +222,10 @@ def test_a_guard_on_an_object_that_is_gone_is_refused(bench: Bench) -> None:
 def test_no_child_is_made_for_a_resource_whose_deletion_nobody_told(bench: Bench, effect: type[Apply | Create]) -> None:
     bench.cache.observe(WIDGET, bench.owner)
     bench.world.delete(widget_ref())
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.Conflict):
         bench.do(effect(bench.manifest()))
     assert bench.requests == []
+    assert bench.told == [("w", "w")], "those who name it learn of it now: its event will be no news"
     assert bench.cache.get(widget_ref()) is None, "and the next look knows"
 
 
