@@ -10,33 +10,29 @@ Never      retries the user's code, gives up on lost nodes, trains on data that 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import platform
 import runpy
 import signal
 import sys
 import tempfile
 import threading
-import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from gyre_data.digest import of_folder, root
 from gyre_train import checkpoint
-from gyre_train.contract import Command, ContractError, FailureClass, RunSpec
+from gyre_train.contract import ContractError, FailureClass, RunSpec
 from gyre_train.faults import Fault, RestoreFailed, UserError, shorten
+from gyre_train.lineage import lineage
+from gyre_train.listen import Listener, now
 from gyre_train.progress import Pusher, head_from, sink_from
 from gyre_train.record import Record
 from gyre_train.session import RUN_FILE, Session
-from gyre_train.storage import check_writable, open_storage
+from gyre_train.storage import check_writable, open_storage, with_endpoint
 
 log = logging.getLogger("gyre")
-
-TAKE_SECONDS: Final = 0.25           # how often the hub is emptied
 
 
 class Failed(Exception):
@@ -58,22 +54,15 @@ def main() -> int:
     return Driver(spec).run()
 
 
-def now() -> int:
-    return int(time.time() * 1000)
-
-
 class Driver:
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
         self.record = Record(spec, head_from(os.environ), now())
         self._lock = threading.Lock()
-        self._hub: Any | None = None
-        self._command = Command()
-        self._steps_told = False             # whether our own loop runs on the workers
-        self._ended = threading.Event()
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="gyre-verify")
         fallback = Path(tempfile.gettempdir()) / "gyre-progress" / spec.uid
-        self.pusher = Pusher(sink_from(os.environ, fallback), self._progress, self._obey, every=spec.push_every_seconds)
+        self.listener = Listener(self.record, self._lock, lambda: self.pusher.soon())
+        self.pusher = Pusher(sink_from(os.environ, fallback), self._progress, self.listener.obey,
+                             every=spec.push_every_seconds)
 
     def run(self) -> int:
         self.pusher.start()
@@ -84,15 +73,11 @@ class Driver:
         except Parking:
             self._enter("Parked")
         except Failed as failure:
-            log.error("failed (%s): %s", failure.kind, failure.message)
-            with self._lock:
-                self.record.failed(failure.kind, shorten(failure.message), now())
+            self._failed(failure.kind, failure.message)
         except Exception as error:
-            log.exception("failed (Framework)")
-            with self._lock:
-                self.record.failed("Framework", shorten(f"{type(error).__name__}: {error}"), now())
-        self._ended.set()
-        self._reader.shutdown(wait=True)
+            log.exception("not foreseen")
+            self._failed("Framework", f"{type(error).__name__}: {error}")
+        self.listener.stop()
         self.pusher.close()
         log.info("%s at step %d", self.record.state, self.record.step)
         return 1 if self.record.state == "Failed" else 0
@@ -143,8 +128,7 @@ class Driver:
 
         watch.install()
         ray.init(ignore_reinit_error=True, log_to_driver=True)
-        self._hub = hub.create()
-        threading.Thread(target=self._listen, name="gyre-hub", daemon=True).start()
+        self.listener.start(hub.create(), self.files)
 
     def _prepare_checkpoints(self) -> None:
         import ray
@@ -154,7 +138,7 @@ class Driver:
             log.warning("not resuming from quarantined checkpoints: %s", ", ".join(dropped))
 
     def _train(self) -> None:
-        os.environ |= {"GYRE_RUN_NAME": self.spec.uid, "GYRE_STORAGE_PATH": self.spec.storage.path}
+        os.environ |= {"GYRE_RUN_NAME": self.spec.uid, "GYRE_STORAGE_PATH": with_endpoint(self.spec.storage)}
         Session.spec = self.spec
         try:
             if self.spec.script:
@@ -167,9 +151,9 @@ class Driver:
         except UserError as error:
             raise Failed("User", str(error)) from error
         except Exception as error:
-            self._settle()
+            self.listener.settle()
             self._raise(error)
-        self._settle()
+        self.listener.settle()
 
     def _run_script(self, path: str, args: tuple[str, ...]) -> None:
         sys.argv = [path, *args]
@@ -239,83 +223,10 @@ class Driver:
         with self._lock:
             return self.record.progress(now())
 
-    def _obey(self, command: Command) -> None:
-        self._command = command
-        if command.park or command.drain:
-            log.info("the operator wants: park %s, drain %s", command.park, command.drain)
-        if self._hub is not None:
-            self._hub.want.remote(command.park, command.drain)
-
-    def _listen(self) -> None:
-        self._obey(self._command)      # what came before there was a hub
-        while not self._ended.wait(TAKE_SECONDS):
-            try:
-                self._take(timeout=10)
-            except Exception as error:
-                log.warning("the hub did not answer: %s", error)
-
-    def _settle(self) -> None:
-        """Take what is still on its way, and wait until the last checkpoint was read back."""
-        self._take(timeout=30)
-        self._reader.submit(lambda: None).result(timeout=600)
-
-    def _take(self, timeout: float) -> None:
-        import ray
-
-        if self._hub is not None:
-            self._apply(ray.get(self._hub.take.remote(), timeout=timeout))
-
-    def _apply(self, events: list[dict[str, Any]]) -> None:
-        for event in events:
-            with self._lock:
-                urgent = self._apply_one(event)
-            if urgent:
-                self.pusher.soon()
-
-    def _apply_one(self, event: dict[str, Any]) -> bool:
-        """Whether the operator should hear of it at once."""
-        record, at, kind = self.record, event["at"], event["kind"]
-        if kind == "step":
-            before, self._steps_told = record.state, True
-            record.stepped(event["step"], event["epoch"], event["total"], event["metrics"], at)
-            return record.state != before
-        if kind == "saved":
-            record.saved(event["step"], event["seconds"], at)
-            return False
-        if kind == "reported":
-            self._reported(event, at)
-            return False
-        if kind == "restoring":
-            record.restoring(event["name"], event["step"], at)
-        elif kind == "restored":
-            record.restored(event["name"], event["step"], event["seconds"], at)
-        elif kind == "restore_failed":
-            record.restore_failed(event["name"], event["error"], at)
-        elif kind == "fresh":
-            record.fresh(at)
-        elif kind == "lost":
-            record.lost(event["cause"], event["message"], at)
-        return True
-
-    def _reported(self, event: dict[str, Any], at: int) -> None:
-        """Ray has a report. A script without our loop counts its steps only here."""
-        metrics = dict(event["metrics"])
-        step = int(metrics.pop("step", metrics.pop("training_iteration", self.record.step + 1)))
-        if not self._steps_told and step > self.record.step:
-            self.record.stepped(step, int(metrics.get("epoch", 0)), None, metrics, at)
-        if event["checkpoint"]:
-            self._reader.submit(self._read_back, event["checkpoint"], step, at)
-
-    def _read_back(self, path: str, step: int, at: int) -> None:
-        name = path.rstrip("/").rsplit("/", 1)[-1]
-        try:
-            found = checkpoint.verify(self.files, path)
-        except (OSError, ValueError, KeyError) as error:
-            log.warning("checkpoint %s cannot be read back: %s", name, error)
-            return
+    def _failed(self, kind: FailureClass, message: str) -> None:
+        log.error("failed (%s): %s", kind, message)
         with self._lock:
-            self.record.committed(name, found.step or step, size=found.size, digest=found.digest, verified=found.ok, at=at)
-        self.pusher.soon()
+            self.record.failed(kind, shorten(message), now())
 
     def _terminated(self, number: int, frame: Any) -> None:
         """The head pod is going: one last word, and out. Checkpoints are in storage already."""
@@ -325,30 +236,6 @@ class Driver:
 
 class Parking(Exception):
     """The run stopped behind a checkpoint because the operator asked for it."""
-
-
-def lineage(spec: RunSpec) -> dict[str, Any]:
-    """Where the result comes from, without importing what is slow."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    def installed(name: str) -> str:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            return "?"
-
-    return {"code": {"sha256": code_digest(spec), "revision": os.environ.get("GYRE_CODE_REVISION", "")},
-            "parameters": dict(spec.parameters), "framework": f"torch {installed('torch').split('+')[0]}, ray {installed('ray')}",
-            "python": platform.python_version()}
-
-
-def code_digest(spec: RunSpec) -> str:
-    """SHA-256 of the user's script, or of this package when its loop is what runs."""
-    paths = [Path(spec.script.path)] if spec.script else sorted(Path(__file__).parent.glob("*.py"))
-    total = hashlib.sha256()
-    for path in paths:
-        total.update(path.read_bytes() if path.exists() else b"")
-    return total.hexdigest()
 
 
 def user_traceback(error: BaseException, script: str) -> str:

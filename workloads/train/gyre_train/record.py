@@ -87,6 +87,12 @@ class Record:
         self._ledger.advance(at)
         self._back_to(0)
 
+    def back_to_checkpoint(self, at: int) -> None:
+        """After a loss, for a run that does not say what it restored: it can only be the newest checkpoint."""
+        if self._lost_at is not None and self._restarts[-1]["toStep"] is None:
+            self._ledger.advance(at)
+            self._back_to(self._checkpoint["step"] if self._checkpoint else 0)
+
     def _back_to(self, step: int) -> None:
         self._ledger.resumed_at(step)
         self._step = step

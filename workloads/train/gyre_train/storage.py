@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from gyre_train.contract import S3
+from gyre_train.contract import S3, Storage
 
 
 def open_storage(path: str, s3: S3 | None = None) -> tuple[Any, str]:
@@ -22,6 +22,18 @@ def open_storage(path: str, s3: S3 | None = None) -> tuple[Any, str]:
         url = urlsplit(place.endpoint if "//" in place.endpoint else f"//{place.endpoint}")
         options |= {"endpoint_override": url.netloc, "scheme": url.scheme or "https"}
     return fs.S3FileSystem(**options), path.removeprefix("s3://")
+
+
+def with_endpoint(storage: Storage) -> str:
+    """The path of `storage` as one URI that pyarrow opens without further options (arrow, S3Options::FromUri)."""
+    place = storage.s3
+    if not storage.path.startswith("s3://") or place is None:
+        return storage.path
+    query: dict[str, str] = {"region": place.region} if place.region else {}
+    if place.endpoint:
+        url = urlsplit(place.endpoint if "//" in place.endpoint else f"//{place.endpoint}")
+        query |= {"endpoint_override": url.netloc, "scheme": url.scheme or "https"}
+    return f"{storage.path}?{urlencode(query)}" if query else storage.path
 
 
 def check_writable(files: Any, folder: str) -> None:
