@@ -278,3 +278,12 @@ def merge(live: Any, intent: Any) -> Any:
     if isinstance(live, dict) and isinstance(intent, dict):
         return {**live, **{key: merge(live.get(key), value) for key, value in intent.items()}}
     return deepcopy(intent)
+
+
+RUNNERS = (gvks.RAY_JOB, gvks.SERVICE_ACCOUNT, gvks.ROLE, gvks.ROLE_BINDING)
+CKPT = make.checkpoint(80, make.at(15))
+
+
+def names(bench: Bench, *gvk_list: object) -> list[str]:
+    """`Kind/name` of what exists of these kinds."""
+    return sorted(f"{ref.gvk.kind}/{ref.name}" for ref in bench.objects if ref.gvk in gvk_list)

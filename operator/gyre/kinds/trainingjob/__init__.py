@@ -19,7 +19,7 @@ Conditions   Ready, Succeeded, DatasetPinned, PodsReady, CheckpointFresh; Reconc
 
     parts, model, report   the API         decide     the policy: RULES    ledger, memory   what is remembered, and where
     policy                 classes         endings    how attempts end     goodput          where the time went
-    failures               their tables    within     while they run       ray, desired     the children
+    failures, evidence     their tables    within     while they run       ray, desired     the children
     reasons                the words       running    what is said         status           what people read
     observe                the reads       over       the end              closing          writing an end down
 """

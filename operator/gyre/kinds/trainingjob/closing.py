@@ -13,7 +13,8 @@ from gyre.api.effects import Delete, Effect, Note, NoteType, Ref
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
 from gyre.kinds.trainingjob import desired
-from gyre.kinds.trainingjob.failures import Failure, Look, tail
+from gyre.kinds.trainingjob.evidence import tail
+from gyre.kinds.trainingjob.failures import Failure, Look
 from gyre.kinds.trainingjob.goodput import spent
 from gyre.kinds.trainingjob.ledger import (
     LONGEST_EVIDENCE,

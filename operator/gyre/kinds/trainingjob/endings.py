@@ -13,7 +13,8 @@ from gyre.api.effects import Note
 from gyre.api.kind import Decision
 from gyre.kinds.trainingjob import desired
 from gyre.kinds.trainingjob.closing import close, failed, hopeless, limit_passed, look_at, written
-from gyre.kinds.trainingjob.failures import SETTLING, Failure, classify, head_lost, waited
+from gyre.kinds.trainingjob.evidence import waited
+from gyre.kinds.trainingjob.failures import SETTLING, Failure, classify, head_lost
 from gyre.kinds.trainingjob.ledger import (
     End,
     Suspicion,

@@ -7,19 +7,19 @@ Endings says *that* it is over, in the words of whoever said so; Causes looks be
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from gyre.adapters.kuberay import RayJobView
-from gyre.adapters.pods import CONFIG_FAULTS, PULL_FAULTS, Exit, NodeView, PodView, moment, notice_on
+from gyre.adapters.pods import PULL_FAULTS, Exit, NodeView, PodView, moment
 from gyre.adapters.run import Progress, Restart
+from gyre.kinds.trainingjob.evidence import NOT_STARTED, behind, config_problem, of_node, pull_problem, tail, waited
 from gyre.kinds.trainingjob.ledger import Attempt, Notice
 from gyre.kinds.trainingjob.parts import Waits
 from gyre.kinds.trainingjob.policy import C, FailureClass, class_named
 
-NOT_STARTED: Final = CONFIG_FAULTS | {"CrashLoopBackOff"}
 SETTLING: Final = timedelta(seconds=30)
 """After SUCCEEDED, for the driver's last word to arrive."""
 
@@ -186,53 +186,6 @@ OUT_OF_MEMORY: Final = re.compile(
 """torch.OutOfMemoryError, ray.exceptions.OutOfMemoryError, Ray's memory monitor, and 128+9: the kernel killed it."""
 
 
-def oom_killed(pods: Iterable[PodView]) -> str | None:
-    pod = next((pod for pod in pods if pod.oom), None)
-    return f"pod {pod.name} was OOMKilled ({pod.oom})" if pod else None
-
-
-def evicted(pods: Iterable[PodView]) -> str | None:
-    for pod in pods:
-        if pod.reason in ("Evicted", "Preempting", "Preempted", "Terminated"):
-            return f"pod {pod.name} was {pod.reason}: {pod.message}"
-        if pod.disruption:
-            return f"pod {pod.name} was disrupted by {pod.disruption}: {pod.disruption_message}"
-    return None
-
-
-def reclaimed(pods: Iterable[PodView], nodes: Mapping[str, NodeView]) -> str | None:
-    for pod in pods:
-        notice = notice_on(nodes.get(pod.node))
-        if notice and notice.reclaim:
-            return f"node {pod.node} of pod {pod.name} is taken back: taint {notice.taint}"
-    return None
-
-
-def drained(pods: Iterable[PodView], nodes: Mapping[str, NodeView]) -> str | None:
-    for pod in pods:
-        notice = notice_on(nodes.get(pod.node))
-        if notice:
-            return f"node {pod.node} of pod {pod.name} is drained: taint {notice.taint}"
-    return None
-
-
-def node_lost(pods: Iterable[PodView], nodes: Mapping[str, NodeView]) -> str | None:
-    for pod in pods:
-        node = nodes.get(pod.node)
-        if pod.reason in ("NodeLost", "NodeShutdown") or (pod.node and (node is None or not node.ready)):
-            return f"node {pod.node} of pod {pod.name} is {'gone' if node is None else 'not ready'}"
-    return None
-
-
-CAUSES: Final[tuple[tuple[FailureClass, Callable[[tuple[PodView, ...], Mapping[str, NodeView]], str | None]], ...]] = (
-    (C.SPOT_RECLAIM, reclaimed),
-    (C.OUT_OF_MEMORY, lambda pods, _: oom_killed(pods)),
-    (C.EVICTED, lambda pods, _: evicted(pods)),
-    (C.EVICTED, drained),
-    (C.NODE_LOST, node_lost),
-)
-
-
 def classify(look: Look) -> Failure | None:
     """Why the attempt is over, or None while it is not."""
     ending = next((found for rule in ENDINGS if (found := rule(look))), None)
@@ -248,22 +201,6 @@ def classify(look: Look) -> Failure | None:
         else foretold(look.notice, look.attempt, look.progress) or of_node(look.attempt.head_node, look.nodes)
     )
     return Failure(cause[0], f"{ending.evidence}; {cause[1]}", ending.step) if cause else ending
-
-
-def of_node(name: str, nodes: Mapping[str, NodeView]) -> tuple[FailureClass, str] | None:
-    """What became of the node that a pod was on which is gone."""
-    node, notice = nodes.get(name), notice_on(nodes.get(name))
-    if notice:
-        return C.SPOT_RECLAIM if notice.reclaim else C.EVICTED, f"its node {name} has the taint {notice.taint}"
-    if name and (node is None or not node.ready):
-        return C.NODE_LOST, f"its node {name} is {'gone' if node is None else 'not ready'}"
-    return None
-
-
-def behind(pods: Iterable[PodView], nodes: Mapping[str, NodeView]) -> tuple[FailureClass, str] | None:
-    seen = tuple(pods)
-    found = ((cls, evidence(seen, nodes)) for cls, evidence in CAUSES)
-    return next(((cls, text) for cls, text in found if text), None)
 
 
 def foretold(notice: Notice | None, attempt: Attempt, progress: Progress | None) -> tuple[FailureClass, str] | None:
@@ -297,31 +234,6 @@ def long_over(pod: PodView, restart: Restart) -> bool:
     return bool(pod.oom and pod.oom.at and at and pod.oom.at < at - timedelta(minutes=2))
 
 
-# ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def pull_problem(pod: PodView) -> str:
-    container = pod.waiting_on(PULL_FAULTS)
-    said = f"{container.waiting}: {container.waiting_message}" if container else "the image"
-    return f"pod {pod.name} cannot pull its image: {said}"
-
-
-def config_problem(pod: PodView) -> str:
-    container = pod.waiting_on(NOT_STARTED)
-    last = f" {container.exits[0]}" if container and container.exits else ""
-    said = f"{container.waiting}: {container.waiting_message}{last}" if container else "not known"
-    return f"pod {pod.name} cannot start its container: {said}"
-
-
-def waited(since: datetime | None, limit: timedelta, now: datetime) -> bool:
-    return since is not None and now >= since + limit
-
-
 def silent(look: Look, *, halved: bool = False) -> bool:
     limit = look.waits.silence / 2 if halved else look.waits.silence
     return look.progress is None or waited(look.progress.heartbeat, limit, look.now)
-
-
-def tail(text: str, limit: int = 700) -> str:
-    """The end of a log says most."""
-    return text if len(text) <= limit else "…" + text[-limit:]

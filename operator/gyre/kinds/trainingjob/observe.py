@@ -20,7 +20,6 @@ from gyre.api import gvks
 from gyre.api.effects import Gvk, Ref
 from gyre.api.kind import Reader
 from gyre.kinds.trainingjob import memory, ray
-from gyre.kinds.trainingjob.desired import version_of
 from gyre.kinds.trainingjob.ledger import Ledger, Phase
 from gyre.kinds.trainingjob.memory import Memory
 from gyre.kinds.trainingjob.model import TrainingJob
@@ -63,8 +62,6 @@ class Observed:
     strangers: tuple[str, ...] = ()
     """Objects with our children's names that belong to somebody else, most likely to a deleted job of this name."""
     warm_start: ModelVersionView | None = None
-    version: bool = False
-    """The ModelVersion of this run exists."""
     before: Before = Before()
 
     @property
@@ -109,7 +106,6 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
     )
     credentials, foreign = _credentials(reader, job)
     ledger = ours.ledger if ours else None
-    version = version_of(job, ours.progress) if ours else None
     return Observed(
         datasets=_datasets(reader, job),
         memory=ours,
@@ -124,7 +120,6 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
             *foreign,
         ),
         warm_start=_warm_start(reader, job),
-        version=version is not None and reader.get(Ref(gvks.MODEL_VERSION, job.namespace, version)) is not None,
         before=await _before(reader, job) if may_start(job, ledger) else Before(),
     )
 

@@ -14,7 +14,8 @@ from gyre.api.kind import Decision
 from gyre.api.quantities import parse_quantity
 from gyre.kinds.trainingjob import desired, endings
 from gyre.kinds.trainingjob.closing import deadline, look_at
-from gyre.kinds.trainingjob.failures import NOT_STARTED, SETTLING, Look, config_problem, pull_problem
+from gyre.kinds.trainingjob.evidence import NOT_STARTED, config_problem, pull_problem
+from gyre.kinds.trainingjob.failures import SETTLING, Look
 from gyre.kinds.trainingjob.ledger import Ledger
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.observe import Observed

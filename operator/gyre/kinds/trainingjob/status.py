@@ -18,7 +18,7 @@ from gyre.api.conditions import Row, Truth, Verdict, merge, no, report, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
 from gyre.kinds.trainingjob import desired
-from gyre.kinds.trainingjob.failures import config_problem, pull_problem
+from gyre.kinds.trainingjob.evidence import config_problem, pull_problem
 from gyre.kinds.trainingjob.goodput import Account, account
 from gyre.kinds.trainingjob.ledger import KEPT, Attempt, End, Ledger, Restarted
 from gyre.kinds.trainingjob.model import TrainingJob
