@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.e2e import manifests
 from tests.e2e.cluster import REPOSITORY, Cluster, Object
-from tests.e2e.diagnosis import OPERATOR_NAMESPACE, look
+from tests.e2e.diagnosis import OPERATOR_NAMESPACE, OPERATOR_SELECTOR, look
 from tests.e2e.figures import Figures
 from tests.e2e.place import Place
 
@@ -53,11 +53,33 @@ def operator(cluster: Cluster) -> None:
     where = ("--namespace", OPERATOR_NAMESPACE)
     # The tag is the same for every build: pods that are already there may be of an older one.
     cluster.kubectl(*where, "rollout", "restart", "deployment/gyre-operator")
-    cluster.kubectl(*where, "rollout", "status", "deployment/gyre-operator", "--timeout=180s", seconds=200)
+    cluster.until(
+        "the operator is ready",
+        lambda: cluster.tried(*where, "rollout", "status", "deployment/gyre-operator", "--timeout=5s").returncode == 0,
+        seconds=180,
+        hopeless=lambda: crashed(cluster),
+    )
     crds = [
         f"crd/{gvk.plural}.{gvk.group}" for gvk in (gvks.TRAINING_JOB, gvks.DATASET, gvks.MODEL, gvks.MODEL_VERSION)
     ]
     cluster.kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
+
+
+def crashed(cluster: Cluster) -> str | None:
+    """The last words of an operator's pod that starts again and again."""
+    for pod in cluster.every(gvks.POD, OPERATOR_NAMESPACE, OPERATOR_SELECTOR):
+        waiting = [one.get("state", {}).get("waiting", {}) for one in pod["status"].get("containerStatuses", ())]
+        name = pod["metadata"]["name"]
+        if any(one.get("reason") == "CrashLoopBackOff" for one in waiting) and belongs_to_newest(cluster, pod):
+            return cluster.tried("--namespace", OPERATOR_NAMESPACE, "logs", name, "--previous", "--tail=20").stdout
+    return None
+
+
+def belongs_to_newest(cluster: Cluster, pod: Object) -> bool:
+    """Pods of an older build may crash as they like: they are being replaced."""
+    pods = cluster.every(gvks.POD, OPERATOR_NAMESPACE, OPERATOR_SELECTOR)
+    newest = max(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]))
+    return bool(pod["metadata"]["labels"]["pod-template-hash"] == newest["metadata"]["labels"]["pod-template-hash"])
 
 
 @pytest.fixture(scope="session")
