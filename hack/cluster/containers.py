@@ -78,8 +78,9 @@ def _once(layout: Layout, name: str, identity: str, work: Callable[[], object]) 
     if note.exists() and note.read_text() == identity and name in images(layout):
         return "kept"
     work()
-    # Not to be collected by the kubelet: nothing here could bring it back.
-    ctr(layout, "images", "label", name, "io.cri-containerd.pinned=pinned")
+    # `pinned`, because nothing here could bring back what the kubelet collects. `image` is emptied, because a tag that
+    # moved keeps the CRI plugin's mark of the former image, and by that the new one would get no name of its own.
+    ctr(layout, "images", "label", name, "io.cri-containerd.pinned=pinned", "io.cri-containerd.image=")
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(identity)
     return "imported"
