@@ -58,7 +58,7 @@ class Driver:
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
         self.record = Record(spec, head_from(os.environ), now())
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()      # a signal's last word comes in the thread that may hold it
         fallback = Path(tempfile.gettempdir()) / "gyre-progress" / spec.uid
         self.listener = Listener(self.record, self._lock, lambda: self.pusher.soon())
         self.pusher = Pusher(sink_from(os.environ, fallback), self._progress, self.listener.obey,

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from gyre_train import checkpoint
@@ -31,7 +32,7 @@ def now() -> int:
 class Listener:
     """`record` is shared with the thread that pushes progress: it is only touched under `lock`."""
 
-    def __init__(self, record: Record, lock: threading.Lock, news: Callable[[], None]) -> None:
+    def __init__(self, record: Record, lock: AbstractContextManager[Any], news: Callable[[], None]) -> None:
         self._record, self._lock, self._news = record, lock, news
         self._hub: Any | None = None
         self._files: Any | None = None
