@@ -86,7 +86,7 @@ def ray_job(job: TrainingJob, ledger: Ledger) -> dict[str, Any]:
             "entrypoint": ENTRYPOINT,
             "backoffLimit": 0,
             "shutdownAfterJobFinishes": True,
-            "ttlSecondsAfterFinished": EVIDENCE_SECONDS,
+            "ttlSecondsAfterFinished": max(EVIDENCE_SECONDS, int(job.spec.ttl.pods.total_seconds())),
             "rayClusterSpec": {
                 "rayVersion": RAY_VERSION,
                 "headGroupSpec": {
