@@ -13,6 +13,8 @@ from gyre.adapters.pods import CONFIG_FAULTS, PULL_FAULTS, NodeView, PodView, no
 from gyre.kinds.trainingjob.policy import C, FailureClass
 
 NOT_STARTED: Final = CONFIG_FAULTS | {"CrashLoopBackOff"}
+NODE_GONE: Final = "DeletionByPodGC"
+"""A pod bound to a node that no longer exists (k8s.io/kubernetes/pkg/controller/podgc): no eviction, a lost node."""
 
 
 def oom_killed(pods: Iterable[PodView]) -> str | None:
@@ -24,7 +26,7 @@ def evicted(pods: Iterable[PodView]) -> str | None:
     for pod in pods:
         if pod.reason in ("Evicted", "Preempting", "Preempted", "Terminated"):
             return f"pod {pod.name} was {pod.reason}: {pod.message}"
-        if pod.disruption:
+        if pod.disruption and pod.disruption != NODE_GONE:
             return f"pod {pod.name} was disrupted by {pod.disruption}: {pod.disruption_message}"
     return None
 
@@ -48,6 +50,8 @@ def drained(pods: Iterable[PodView], nodes: Mapping[str, NodeView]) -> str | Non
 def node_lost(pods: Iterable[PodView], nodes: Mapping[str, NodeView]) -> str | None:
     for pod in pods:
         node = nodes.get(pod.node)
+        if pod.disruption == NODE_GONE:
+            return f"node {pod.node} of pod {pod.name} is gone: {pod.disruption_message}"
         if pod.reason in ("NodeLost", "NodeShutdown") or (pod.node and (node is None or not node.ready)):
             return f"node {pod.node} of pod {pod.name} is {'gone' if node is None else 'not ready'}"
     return None

@@ -74,8 +74,10 @@ class Head(Schema):
 
     cpu: Annotated[Quantity, Rule(POSITIVE_QUANTITY, "ask for more than zero CPUs, such as 250m")] = "250m"
     """CPUs requested; not a limit."""
-    memory: Annotated[Quantity, Rule(POSITIVE_QUANTITY, "ask for more than zero bytes of memory, such as 1Gi")] = "2Gi"
-    """Memory, request and limit."""
+    memory: Annotated[Quantity, Rule(POSITIVE_QUANTITY, "ask for more than zero bytes of memory, such as 1Gi")] = (
+        "2560Mi"
+    )
+    """Memory, request and limit; GCS, dashboard, driver and controller take 1.7 GiB (docs/run-contract.md)."""
 
 
 class Variable(Schema, rules=(at_most_one_of("value", "secretKeyRef"),)):

@@ -34,14 +34,20 @@ EVIDENCE_SECONDS: Final = 60
 """How long KubeRay leaves the pods of an ended job: gyre deletes them itself as soon as it has read what they tell."""
 
 RAY_ENV: Final = {
-    "USE_LIBUV": "0",  # Debian's torch has no libuv: without this, init_process_group fails
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_TRAIN_ENABLE_STATE_TRACKING": "1",  # off by default; /api/train/v2/runs answers 500 without it
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "30",  # 60 of 65 s lost after a dead node are this timeout
-    "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "1",  # notice after 0.3-0.7 s instead of 5 s
+    "USE_LIBUV": "0",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "3000",
+    "RAY_health_check_failure_threshold": "3",
+    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "2",
+    "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "1",
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAIN_SECONDS),
-    "HOME": "/tmp",  # the root file system is read-only  # noqa: S108
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "30",
+    "RAY_TRAIN_ENABLE_STATE_TRACKING": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "HOME": "/tmp",  # noqa: S108 - an emptyDir
 }
+"""For head and workers alike; why and what it was measured to bring: docs/run-contract.md, "Environment the operator sets"."""
 
 CONTAINER_SECURITY: Final = {
     "allowPrivilegeEscalation": False,
@@ -234,8 +240,10 @@ def _code(job: TrainingJob) -> tuple[list[dict[str, Any]], list[dict[str, Any]],
 def _code_env(job: TrainingJob) -> list[dict[str, Any]]:
     """Modules beside the script are found by the workers through PYTHONPATH."""
     script = job.spec.entrypoint.script
-    if script is None or script.image is not None:
+    if script is None:
         return []
+    if script.image is not None:
+        return [{"name": "PYTHONPATH", "value": script.image.path.rpartition("/")[0] or "/"}]
     if script.git is None:
         return [{"name": "PYTHONPATH", "value": CODE}]
     folder = "/".join((REPOSITORY, *script.git.path.split("/")[:-1]))
