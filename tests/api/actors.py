@@ -49,6 +49,7 @@ class Team:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster, self.namespace = cluster, namespace
         self._drivers: dict[str, Cluster] = {}
+        self._heads: dict[str, str] = {}
 
     def ref(self, gvk: Gvk, name: str) -> Ref:
         return Ref(gvk, self.namespace, name)
@@ -141,8 +142,12 @@ class Team:
         if job not in self._drivers:
             token = self.cluster.token(self.namespace, f"{job}-run")
             self._drivers[job] = Cluster(self.cluster.server, token)
-        now = datetime.now(UTC)
-        said = make.progress(attempt, **{"started": now - timedelta(seconds=10), "heartbeat": now, **progress})
+        now, pod = datetime.now(UTC), f"{job}-a{attempt}-head"
+        if pod not in self._heads:
+            self._heads[pod] = (self.cluster.get(self.ref(POD, pod)) or {})["metadata"]["uid"]
+        head = {"pod": pod, "uid": self._heads[pod]}
+        spoken = {"started": now - timedelta(seconds=10), "heartbeat": now, **progress}
+        said = {**make.progress(attempt, **spoken), "head": head}
         self._drivers[job].patch(ref, {"data": {"progress.json": json.dumps(said)}})
 
     def run_succeeds(self, job: str, attempt: int = 1) -> None:

@@ -8,7 +8,6 @@ The data folder outlives a restart, so that a test can take the API server away 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import signal
@@ -21,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import requests
-import urllib3
 import yaml
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -187,10 +185,14 @@ class ApiServer:
         for process in (self._etcd, self._apiserver):
             if not process.running:
                 raise AssertionError(f"{process.name} ended at once:\n{process.tail()}")
-        with warnings_off():
-            answer = requests.get(
-                f"{self.url}/readyz", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, verify=False, timeout=2
-            )
+        if not self.authority.exists():  # the server makes its certificate before it listens
+            return False
+        answer = requests.get(
+            f"{self.url}/readyz",
+            headers={"Authorization": f"Bearer {ADMIN_TOKEN}"},
+            verify=str(self.authority),
+            timeout=2,
+        )
         return answer.status_code == 200
 
     def _credentials(self) -> None:
@@ -236,13 +238,3 @@ class ApiServer:
             "--audit-log-mode=blocking",
             "--shutdown-delay-duration=0s",
         ]
-
-
-@contextlib.contextmanager
-def warnings_off() -> Iterator[None]:
-    """The readiness probe cannot know the certificate yet: the server has not made it."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-        yield
