@@ -100,6 +100,12 @@ TABLE: tuple[tuple[str, dict[str, Any], FailureClass | None, str], ...] = (
     ("node not ready", {"pods": (), "nodes": node(ready=False)}, C.NODE_LOST, "its node node-1 is not ready"),
     ("another head", {"progress": replace(said(), head_uid="uid-before")}, C.NODE_LOST, "is gone"),
     (
+        "the head's container was killed, and not for memory",
+        head(containers=[make.container(died_before=died("Error", 137))]),
+        C.NODE_LOST,
+        "exit code 137",
+    ),
+    (
         "head OOMKilled",
         head(containers=[make.container(died_before=died("OOMKilled", 137))]),
         C.OUT_OF_MEMORY,

@@ -181,9 +181,13 @@ ENDINGS: Final[tuple[Callable[[Look], Failure | None], ...]] = (
 
 OUT_OF_MEMORY: Final = re.compile(
     r"OutOfMemoryError|CUDA out of memory|running low on memory|oom-kill|OOMKilled|"
-    r"Cannot allocate memory|(exit code|exitcode|signal) ?:? ?(137|-9|SIGKILL)\b|MemoryError",
+    r"Cannot allocate memory|MemoryError",
 )
-"""torch.OutOfMemoryError, ray.exceptions.OutOfMemoryError, Ray's memory monitor, and 128+9: the kernel killed it."""
+"""torch.OutOfMemoryError, ray.exceptions.OutOfMemoryError, Ray's memory monitor, the kubelet."""
+
+KILLED: Final = re.compile(r"(exit code|exitcode|signal) ?:? ?(137|-9|SIGKILL)\b")
+"""128+9: of a process inside a pod that lives on, it was the kernel for want of memory. A whole container is killed for other
+reasons too (a probe, the runtime's restart), so there only the kubelet's word OOMKilled counts."""
 
 
 def classify(look: Look) -> Failure | None:
@@ -191,7 +195,8 @@ def classify(look: Look) -> Failure | None:
     ending = next((found for rule in ENDINGS if (found := rule(look))), None)
     if ending is None or ending.cls not in (C.FRAMEWORK, C.NODE_LOST, C.USER):
         return ending
-    if OUT_OF_MEMORY.search(ending.evidence):
+    starved = OUT_OF_MEMORY.search(ending.evidence)
+    if starved or (ending.cls is not C.NODE_LOST and KILLED.search(ending.evidence)):
         return Failure(C.OUT_OF_MEMORY, ending.evidence, ending.step)
     if ending.cls is C.USER:
         return ending
