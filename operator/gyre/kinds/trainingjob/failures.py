@@ -109,6 +109,10 @@ def evicted_by_kueue(look: Look) -> Failure | None:
     return None
 
 
+KILLED_FROM_OUTSIDE: Final = frozenset({137, 143})
+"""128+9 and 128+15, the exit codes of a container that a probe or its runtime ended."""
+
+
 def head_lost(look: Look) -> Failure | None:
     """KubeRay takes 300 s to see this (`RAYJOB_STATUS_CHECK_TIMEOUT_SECONDS`); the pods say it at once."""
     job = look.ray_job
@@ -122,7 +126,8 @@ def head_lost(look: Look) -> Failure | None:
     if head.phase in ("Failed", "Succeeded"):
         return Failure(C.NODE_LOST, f"the head pod {head.name} ended {head.phase} {head.reason}".rstrip())
     if (died := died_since(head, look.progress)) is not None:
-        return Failure(C.FRAMEWORK, f"the head pod {head.name} started again: its container {died}")
+        cls = C.NODE_LOST if died.code in KILLED_FROM_OUTSIDE else C.FRAMEWORK
+        return Failure(cls, f"the head pod {head.name} started again: its container {died}")
     node = look.nodes.get(head.node)
     if head.node and (node is None or not node.ready) and not head.ready and silent(look, halved=True):
         return Failure(C.NODE_LOST, f"node {head.node} of the head pod is {'gone' if node is None else 'not ready'}")
