@@ -2,8 +2,11 @@
 
     crash      the operator dies after its k-th write, for every k, with the answer lost; and just before it
     lost       each event of each watch is never told, one a run; the sweep must heal it
-    stale      each watch lags from each of its events on, by one or three events
+    stale      each watch lags from each of its events on, by one, two or four events
     orders     events twice, in another order of kinds, one at a time, and a world that moves faster than the operator
+
+Runs that are equal by construction are left out: an event that is no news (the echo of a write) may be lost or late without
+anybody noticing, and to die before a write is to die after the one before it, unless the write is the first of its reconcile.
 
 Each returns the number of runs it made; each run is judged against the world that a run without faults reaches.
 """
@@ -18,9 +21,8 @@ from tests.sweep.scheduler import Faults, Lag, Run
 
 from gyre.engine.effects import Writer
 
-LAGS = (1, 3)
-MOST_EVENTS = 60
-"""Positions tried on one watch; a longer history is thinned out evenly."""
+LAGS = (1, 4, 2)
+"""Taken in turn."""
 
 ORDERS = (
     Faults(twice=True),
@@ -42,24 +44,24 @@ def plain(scenario: Scenario, writer: Callable[..., Writer] = Writer) -> tuple[R
 
 def crash_faults(scenario: Scenario) -> Iterator[Faults]:
     run, _ = plain(scenario)
-    for number in range(1, len(run.door.writes) + 1):
+    for number, write in enumerate(run.door.writes, 1):
         yield Faults(death=Death(number))
-        yield Faults(death=Death(number, before=True))
+        if write.first:
+            yield Faults(death=Death(number, before=True))
 
 
 def lost_faults(scenario: Scenario) -> Iterator[Faults]:
     run, _ = plain(scenario)
-    for gvk, told in run.told.items():
-        for number in _spread(told):
+    for gvk, news in run.news.items():
+        for number in news:
             yield Faults(lost=(gvk, number))
 
 
 def stale_faults(scenario: Scenario) -> Iterator[Faults]:
     run, _ = plain(scenario)
-    for gvk, told in run.told.items():
-        for start in _spread(told):
-            for length in LAGS:
-                yield Faults(lag=Lag(gvk, start - 1, length))
+    for gvk, news in run.news.items():
+        for index, start in enumerate(news):
+            yield Faults(lag=Lag(gvk, start - 1, LAGS[index % len(LAGS)]))
 
 
 def order_faults(scenario: Scenario) -> Iterator[Faults]:
@@ -73,9 +75,6 @@ MODES: dict[str, Callable[[Scenario], Iterator[Faults]]] = {
     "orders": order_faults,
 }
 
-LEAST = {"crash": 2, "lost": 1, "stale": 2, "orders": len(ORDERS)}
-"""Fewer runs than these mean that the sweep has not swept."""
-
 
 def try_all(scenario: Scenario, mode: str, writer: Callable[..., Writer] = Writer) -> int:
     run, right = plain(scenario, writer)
@@ -88,9 +87,3 @@ def try_all(scenario: Scenario, mode: str, writer: Callable[..., Writer] = Write
             raise AssertionError(f"{scenario.name} with {faults}: {problem}") from problem
         count += 1
     return count
-
-
-def _spread(told: int) -> list[int]:
-    if told <= MOST_EVENTS:
-        return list(range(1, told + 1))
-    return sorted({1 + round(index * (told - 1) / (MOST_EVENTS - 1)) for index in range(MOST_EVENTS)})

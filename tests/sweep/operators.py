@@ -54,6 +54,8 @@ class Write:
     ref: Ref
     manager: str
     changed: bool
+    first: bool
+    """The first of its reconcile: whoever dies before it was idle. Before any other: the same as after the one before."""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.ref} by {self.manager or '-'}{'' if self.changed else ' (no change)'}"
@@ -74,6 +76,7 @@ class Door:
         self.world = world
         self.death: Death | None = None
         self.writes: list[Write] = []
+        self.fresh = False
         self.refuse: Callable[[str, Ref], errors.ApiError | None] = lambda verb, ref: None
 
     async def get(self, ref: Ref) -> Object:
@@ -104,14 +107,15 @@ class Door:
         problem = self.refuse(verb, ref)
         if problem is not None:
             raise problem
-        number = len(self.writes) + 1
+        number, first = len(self.writes) + 1, self.fresh
+        self.fresh = False
         dies = self.death is not None and self.death.at == number
         if dies and self.death and self.death.before:
-            self.writes.append(Write(verb, ref, manager, changed=False))
+            self.writes.append(Write(verb, ref, manager, False, first))
             raise Killed
         before = self.world.version
         answer = act()
-        self.writes.append(Write(verb, ref, manager, changed=self.world.version != before))
+        self.writes.append(Write(verb, ref, manager, self.world.version != before, first))
         if dies:
             raise Killed
         return answer
@@ -158,11 +162,12 @@ class Operator:
             return told.type, told.obj
         return ("DELETED", told.obj) if told.was_managed else None
 
-    def hear(self, gvk: Gvk, type: str, obj: Object) -> None:
-        """As `Engine.event`."""
+    def hear(self, gvk: Gvk, type: str, obj: Object) -> bool:
+        """As `Engine.event`; True when it was news."""
         news = self.cache.remove(gvk, obj) if type == "DELETED" else self.cache.observe(gvk, obj)
         if news:
             self._changed(gvk, obj)
+        return news
 
     def sweep(self) -> None:
         run(sweep(self.door, self.cache, self.routes, self._changed))
@@ -187,6 +192,7 @@ class Operator:
         key = next(iter(self.ready))
         del self.ready[key]
         self.reconciles += 1
+        self.door.fresh = True
         result = run(self._reconciler.reconcile(key))
         if result.gone:
             self.failures.pop(key, None)

@@ -75,6 +75,8 @@ class Run:
         self.door = Door(self.world)
         self.door.death = self.faults.death
         self.told: dict[Gvk, int] = {}
+        self.news: dict[Gvk, list[int]] = {}
+        """Numbers of the events that told the operator something: not those of its own writes."""
         self.deaths = 0
         self._checked = self._replayed = self._swept_version = -1
         self._swept_at = self.world.now
@@ -174,7 +176,9 @@ class Run:
         number = self.told[gvk] = self.told.get(gvk, 0) + 1
         if self.faults.lost == (gvk, number):
             return False
-        for _ in range(2 if self.faults.twice else 1):
+        if self.operator.hear(gvk, *event):
+            self.news.setdefault(gvk, []).append(number)
+        if self.faults.twice:
             self.operator.hear(gvk, *event)
         return True
 

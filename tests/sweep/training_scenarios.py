@@ -37,7 +37,11 @@ LOOSE = (
     *("timeToStart", "lostSeconds", "ratio", "seconds", "advised", "duration", "productive"),
 )
 
-EVIDENCE = ("head_node", "head_pod", "image", "evidence", "parked_before")
+EVIDENCE = (
+    *("head_node", "head_pod", "image", "evidence", "parked_before", "lineage"),
+    *("cls", "class", "failures", "crashes", "restores"),
+)
+"""A pod whose end nobody told is believed to live until the driver's silence, or the sweep, says otherwise: another class."""
 
 
 @cache
