@@ -6,7 +6,7 @@ import pytest
 from pyarrow import fs
 
 from gyre_train.checkpoint import write_manifest
-from gyre_train.contract import RunSpec
+from gyre_train.contract import Command, RunSpec
 from gyre_train.listen import Listener
 from gyre_train.record import Record
 
@@ -19,7 +19,7 @@ RUN = {
 @pytest.fixture
 def run():
     record, news = Record(RunSpec.parse(RUN), {"pod": "head", "uid": "u"}, 0), []
-    listener = Listener(record, threading.Lock(), lambda: news.append(1))
+    listener = Listener(record, threading.Lock(), lambda: news.append(1), lambda: news.append("parked"))
     listener._files = fs.LocalFileSystem()      # what `start` is given, without the actor
     yield listener, record, news
     listener.stop()
@@ -72,6 +72,17 @@ def test_a_script_of_plain_ray_train_is_seen_through_its_reports(run, tmp_path):
     assert (progress["restarts"][0]["fromStep"], progress["restarts"][0]["toStep"]) == (6, 4)
     assert progress["ledger"] == {"starting": 3.0, "productive": 0.0, "checkpointSave": 0.0, "checkpointRestore": 0.0,
                                   "wasted": 3.0, "recovering": 3.0}
+
+
+def test_a_park_is_left_to_running_workers_and_done_at_once_where_there_are_none(run):
+    listener, record, news = run
+    listener.obey(Command(park="p1"))
+    record.stepped(1, 0, 100, {}, 1_000)
+    listener.park_if_idle()
+    assert "parked" not in news
+    record.lost("WorkerLost", "gone", 2_000)
+    listener.park_if_idle()
+    assert news[-1] == "parked"
 
 
 def test_a_checkpoint_that_is_gone_when_it_is_read_back_is_not_told(run, tmp_path):

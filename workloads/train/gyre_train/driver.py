@@ -60,7 +60,7 @@ class Driver:
         self.record = Record(spec, head_from(os.environ), now())
         self._lock = threading.RLock()      # a signal's last word comes in the thread that may hold it
         fallback = Path(tempfile.gettempdir()) / "gyre-progress" / spec.uid
-        self.listener = Listener(self.record, self._lock, lambda: self.pusher.soon())
+        self.listener = Listener(self.record, self._lock, lambda: self.pusher.soon(), self._park_now)
         self.pusher = Pusher(sink_from(os.environ, fallback), self._progress, self.listener.obey,
                              every=spec.push_every_seconds)
 
@@ -227,6 +227,12 @@ class Driver:
         log.error("failed (%s): %s", kind, message)
         with self._lock:
             self.record.failed(kind, shorten(message), now())
+
+    def _park_now(self) -> None:
+        """From the thread that listens: the main thread waits inside Ray for workers that may never come."""
+        self._enter("Parked")
+        self.pusher.close()
+        os._exit(0)
 
     def _terminated(self, number: int, frame: Any) -> None:
         """The head pod is going: one last word, and out. Checkpoints are in storage already."""

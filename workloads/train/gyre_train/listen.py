@@ -21,6 +21,7 @@ from gyre_train.record import Record
 
 log = logging.getLogger("gyre.listen")
 
+IDLE: Final = ("Starting", "Recovering")
 TAKE_SECONDS: Final = 0.25           # how often the hub is emptied
 
 
@@ -32,8 +33,9 @@ def now() -> int:
 class Listener:
     """`record` is shared with the thread that pushes progress: it is only touched under `lock`."""
 
-    def __init__(self, record: Record, lock: AbstractContextManager[Any], news: Callable[[], None]) -> None:
-        self._record, self._lock, self._news = record, lock, news
+    def __init__(self, record: Record, lock: AbstractContextManager[Any], news: Callable[[], None],
+                 park: Callable[[], None]) -> None:
+        self._record, self._lock, self._news, self._park = record, lock, news, park
         self._hub: Any | None = None
         self._files: Any | None = None
         self._command = Command()
@@ -55,6 +57,11 @@ class Listener:
         if self._hub is not None:
             self._hub.want.remote(command.park, command.drain)
 
+    def park_if_idle(self) -> None:
+        """While no worker runs there is nothing to save and nobody to ask: a run that waits for nodes is parked at once."""
+        if self._command.park and self._record.state in IDLE:
+            self._park()
+
     def settle(self) -> None:
         """Take what is still on its way, and wait until the last checkpoint was read back."""
         self._take(timeout=30)
@@ -70,6 +77,7 @@ class Listener:
         while not self._ended.wait(TAKE_SECONDS):
             try:
                 self._take(timeout=10)
+                self.park_if_idle()
             except Exception as error:
                 log.warning("the hub did not answer: %s", error)
 
