@@ -77,6 +77,7 @@ class Door:
         self.death: Death | None = None
         self.writes: list[Write] = []
         self.fresh = False
+        self.after_write: Callable[[], None] = lambda: None
         self.refuse: Callable[[str, Ref], errors.ApiError | None] = lambda verb, ref: None
 
     async def get(self, ref: Ref) -> Object:
@@ -116,6 +117,7 @@ class Door:
         before = self.world.version
         answer = act()
         self.writes.append(Write(verb, ref, manager, self.world.version != before, first))
+        self.after_write()
         if dies:
             raise Killed
         return answer

@@ -74,6 +74,8 @@ class Run:
     def __post_init__(self) -> None:
         self.door = Door(self.world)
         self.door.death = self.faults.death
+        self.door.after_write = self._check_in_between
+        self._violated: AssertionError | None = None
         self.told: dict[Gvk, int] = {}
         self.news: dict[Gvk, list[int]] = {}
         """Numbers of the events that told the operator something: not those of its own writes."""
@@ -148,7 +150,16 @@ class Run:
         self.check()
         return collected
 
+    def _check_in_between(self) -> None:
+        """After each write. What is wrong is told later: the reconciler would take the exception for a bug of a kind."""
+        try:
+            self.check()
+        except AssertionError as wrong:
+            self._violated = self._violated or wrong
+
     def check(self) -> None:
+        if self._violated:
+            raise self._violated
         if self._checked != self.world.version:
             self._checked = self.world.version
             for invariant in self.invariants:

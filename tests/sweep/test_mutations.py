@@ -85,7 +85,7 @@ def test_overlapping_attempts_are_found(monkeypatch: pytest.MonkeyPatch) -> None
     decide = import_module("gyre.kinds.trainingjob.decide")
     monkeypatch.setattr(decide, "RULES", tuple(rule for rule in decide.RULES if rule is not decide.clearing))
     with pytest.raises(AssertionError, match=r"RayJobs of job|was made while"):
-        try_all(named("head lost"), "orders")
+        try_all(named("head lost, no back-off"), "orders")
 
 
 def test_an_uncleared_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

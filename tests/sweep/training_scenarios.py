@@ -171,6 +171,8 @@ OOM: Script = trained(
 )
 PULL: Script = (Beat(1, Stage.submit), Beat(2, Stage.pods_cannot_pull))
 PULL_FIXED: Script = (*PULL, *(Beat(beat.at + 60, beat.do) for beat in GOES_WELL[1:]))
+AT_ONCE = {"class": "NodeLost", "retries": 20, "backoff": "0s"}
+"""Nothing but the wait for the last pods stands between two attempts."""
 ENDLESS: Script = (*UP, *(Beat(5 + 20 * n, lambda s: s.train(1)) for n in range(12)))
 RESTORE_FAILS: Script = (*UP, do(4, not_restored), do(5, lambda s: s.over("FAILED", message="exit code 1")))
 SILENT: Script = trained()
@@ -188,13 +190,14 @@ SCENARIOS = (
     scenario("poison step", {n: failing("User", "ValueError: NaN") for n in range(1, 9)}, Verdict.FAILED, made=0),
     scenario("worker lost in the run", {1: WORKER_LOST}, attempts=1, spec={"workers": 2}),
     scenario("head lost", {1: HEAD_LOST}, attempts=2),
+    scenario("head lost, no back-off", {1: HEAD_LOST}, attempts=2, spec={"failurePolicy": {"rules": [AT_ONCE]}}),
     scenario("out of memory once", {1: OOM}, attempts=2),
     scenario("image comes late", {1: PULL_FIXED}, attempts=1),
     scenario("image never comes", {1: PULL}, Verdict.FAILED, made=0, attempts=1),
     scenario(
         "parked and thawed",
         {1: SLOW},
-        attempts=2,
+        racing=True,
         steps=(Step(step_is(10), change(suspend=True)), Step(reason_is("Parked"), change(suspend=False), wait=20.0)),
     ),
     scenario(
@@ -240,7 +243,7 @@ SCENARIOS = (
     scenario(
         "its RayJob deleted by somebody",
         {1: SLOW},
-        attempts=2,
+        racing=True,
         steps=(Step(step_is(10), lambda world: world.delete(Ref(RAY_JOB, NS, "job-a1"))),),
     ),
 )
