@@ -60,7 +60,7 @@ def operator(say: Narrator) -> None:
 def dataset(say: Narrator) -> None:
     with say.step(
         "A Dataset of real flights",
-        "January to May 2013 out of New York, with weather, as monthly Parquet, under a digest.",
+        "January to May 2013, out of New York, with weather, as Parquet, under a digest.",
     ):
         say.run(f"{KUBECTL} delete tj flights --ignore-not-found --wait=true")
         say.run(f"{KUBECTL} apply -f examples/pvc-runs.yaml -f examples/dataset-flights.yaml")
