@@ -62,5 +62,5 @@ def test_an_image_that_cannot_be_pulled_is_said_within_seconds(seeded: Place, fi
     assert stalled["status"] == "True"
     assert image in stalled["message"]
     assert "spec.image" in stalled["message"], "the message names what to fix"
-    assert seeded.warnings("imageless")
+    seeded.cluster.until("a Warning event", lambda: seeded.warnings("imageless"), seconds=10)
     assert took <= 15

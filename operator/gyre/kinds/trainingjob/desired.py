@@ -246,8 +246,8 @@ def _numbers(said: Any) -> dict[str, float]:
 
 
 def decimal(value: float) -> str:
-    """A number as the API has it: the shortest text that reads back the same."""
-    return repr(float(value)) if value != int(value) or abs(value) >= 1e15 else str(int(value))
+    """A number as the API has it: ten significant digits, which every finite number fits into (`api.fields.Number`)."""
+    return f"{float(value):.10g}"
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
