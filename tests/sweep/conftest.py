@@ -36,6 +36,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("sweep: runs by kind and mode")
     terminalreporter.write_line(f"{'':14}" + "".join(f"{mode:>10}" for mode in modes) + f"{'all':>10}")
     for kind in sorted({kind for kind, _ in total}):
-        runs = [total[kind, mode] for mode in modes]
-        terminalreporter.write_line(f"{kind:14}" + "".join(f"{n:>10}" for n in runs) + f"{sum(runs):>10}")
+        numbers = [total[kind, mode] for mode in modes]
+        terminalreporter.write_line(f"{kind:14}" + "".join(f"{n:>10}" for n in numbers) + f"{sum(numbers):>10}")
     terminalreporter.write_line(f"{'all':14}" + " " * 10 * len(modes) + f"{sum(total.values()):>10}")

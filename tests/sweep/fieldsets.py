@@ -43,7 +43,8 @@ def apply(
     live: Mapping[str, Any], owners: Owners, manager: str, manifest: Mapping[str, Any], part: str | None
 ) -> dict[str, Any]:
     """The object after a forced apply by `manager`; `owners` is updated in place."""
-    after, mine = clone(live), claimed(manifest, part)
+    after: dict[str, Any] = clone(live)
+    mine = claimed(manifest, part)
     others = frozenset().union(*(paths for name, paths in owners.items() if name != manager))
     for path in owners.get(manager, frozenset()) - mine - others:
         _remove(after, path)

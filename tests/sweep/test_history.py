@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.sweep import actors
 from tests.sweep import dataset_scenarios as ds
 from tests.sweep import model_scenarios as md
 from tests.sweep import training_scenarios as tj
@@ -57,7 +58,7 @@ def patch(ref: Ref, spec: Mapping[str, Any]) -> Callable[[World], Any]:
 
 def dataset(name: str, first: Mapping[str, Any], then: Mapping[str, Any], final: dict[str, Any], **more: Any) -> Detour:
     found, claims = more.get("found"), more.get("claims", ("data",))
-    mend = ds.both(ds.found(ds.actors.files()), patch(ds.DS, then))
+    mend = ds.both(ds.found(actors.files()), patch(ds.DS, then))
     start = ds.begin({**final, **first}, found, claims=claims)
     fresh = ds.scenario("fresh", ds.begin(final, claims=claims))
     return Detour("dataset", name, fresh, ds.scenario(name, start, steps=(Step(settled(ds.DS), mend, wait=5.0),)))

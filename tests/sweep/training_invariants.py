@@ -71,11 +71,10 @@ class LedgerFirst:
             self._grows(run)
         for obj in world.list(RAY_JOB):
             owner = obj["metadata"]["ownerReferences"][0]["uid"]
-            run = world.find(
-                Ref(CONFIG_MAP, obj["metadata"]["namespace"], run_name(obj["metadata"]["labels"][JOB_LABEL]))
-            )
-            if run is not None and run["metadata"]["ownerReferences"][0]["uid"] == owner:
-                count = ledger_of(run).get("count", 0)
+            name = run_name(obj["metadata"]["labels"][JOB_LABEL])
+            kept = world.find(Ref(CONFIG_MAP, obj["metadata"]["namespace"], name))
+            if kept is not None and kept["metadata"]["ownerReferences"][0]["uid"] == owner:
+                count = ledger_of(kept).get("count", 0)
                 assert attempt(obj) <= count, f"{obj['metadata']['name']} runs and the ledger knows {count} attempts"
             known = self.ray_jobs.setdefault(f"{owner}/{obj['metadata']['name']}", obj["metadata"]["uid"])
             assert known == obj["metadata"]["uid"], f"{obj['metadata']['name']} was made twice: an attempt ran twice"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.sweep.scenarios import Scenario, Step
 from tests.sweep.toys import KIND, part_ref, widget, widget_ref
 from tests.sweep.world import World
@@ -29,24 +31,24 @@ def no_part_is_forgotten(world: World) -> None:
     assert parts <= named, f"{parts - named} exist and are not in the ledger"
 
 
-def scenario(name: str, setup: object, **changes: object) -> Scenario:
+def scenario(name: str, setup: Any, **changes: Any) -> Scenario:
     steps = changes.pop("steps", ())
     expect = changes.pop("expect", {widget_ref(): Verdict.CURRENT})
     return Scenario(
         name,
         (KIND,),
-        setup,  # type: ignore[arg-type]
-        expect,  # type: ignore[arg-type]
-        steps=steps,  # type: ignore[arg-type]
+        setup,
+        expect,
+        steps=steps,
         invariants=lambda: (no_part_is_forgotten,),
     )
 
 
-def exists(name: str = "w", **spec: object) -> object:
+def exists(name: str = "w", **spec: Any) -> Any:
     return lambda world: world.create(widget_ref(name), widget(name, **spec))
 
 
-def change(**spec: object) -> object:
+def change(**spec: Any) -> Any:
     return lambda world: world.patch(widget_ref(), {"spec": spec})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from tests.sweep.operators import run
 from tests.sweep.toys import WIDGET, widget, widget_ref
 from tests.unit.engine.clusters import Bench, C
 
-from gyre.api.effects import Apply, Create, Delete, Note, Ref
+from gyre.api.effects import Apply, Create, Delete, Effect, Note, Ref
 from gyre.api.gvks import CONFIG_MAP
+from gyre.api.kind import Object
 from gyre.engine.effects import INTENT, NameTaken, NotLeader, contains
 from gyre.kube import errors
 
@@ -91,7 +93,7 @@ def test_an_intent_that_the_server_writes_differently_is_sent_once(bench: Bench)
     bench.do(Apply(bench.manifest(a="1000m")))
     apply, live = bench.world.apply, bench.world.patch(C, {"data": {"a": "1"}})
     bench.cache.observe(CONFIG_MAP, live)
-    bench.world.apply = lambda *_, **__: live  # type: ignore[method-assign, assignment]
+    bench.world.apply = lambda *_, **__: live  # type: ignore[method-assign]
     assert not bench.do(Apply(bench.manifest(a="1000m")))
     assert not bench.do(Apply(bench.manifest(a="1000m")))
     assert bench.requests == ["apply c", "apply c"]
@@ -183,14 +185,12 @@ def test_a_guarded_apply_on_a_stale_view_is_refused(bench: Bench) -> None:
 def test_a_guarded_apply_with_nothing_to_change_still_guards_what_follows(bench: Bench, what: str) -> None:
     bench.do(Apply(bench.manifest(a="1")))
     other = bench.exists(bench.manifest("d"))
-    guard, effect = (
-        version(bench),
-        {
-            "create": Create(bench.manifest("e")),
-            "delete": Delete(Ref(CONFIG_MAP, "ns", "d"), other["metadata"]["uid"]),
-            "apply": Apply(bench.manifest("d", x="1")),
-        }[what],
-    )
+    effects: dict[str, Effect] = {
+        "create": Create(bench.manifest("e")),
+        "delete": Delete(Ref(CONFIG_MAP, "ns", "d"), other["metadata"]["uid"]),
+        "apply": Apply(bench.manifest("d", x="1")),
+    }
+    guard, effect = version(bench), effects[what]
     bench.world.patch(C, {"data": {"theirs": "x"}})
     before = len(bench.requests)
     with pytest.raises(errors.Conflict):
@@ -242,7 +242,12 @@ def test_no_child_of_an_old_resource_is_made_for_its_namesake(bench: Bench, effe
 def test_the_resource_is_asked_for_once_in_a_decision_and_only_when_something_is_made(bench: Bench) -> None:
     asked: list[Ref] = []
     get = bench.world.get
-    bench.world.get = lambda ref: (asked.append(ref), get(ref))[1]  # type: ignore[method-assign]
+
+    def count(ref: Ref) -> Object:
+        asked.append(ref)
+        return get(ref)
+
+    bench.world.get = count  # type: ignore[method-assign]
     bench.do(Create(bench.manifest("d")), Create(bench.manifest("e")))
     assert asked == [widget_ref()]
     bench.do(Create(bench.manifest("d")))
@@ -314,16 +319,16 @@ def test_nothing_is_written_without_the_lease(bench: Bench, what: str) -> None:
     uid = bench.exists(bench.manifest())["metadata"]["uid"]
     bench.leader = False
     before = bench.world.version
-    act = {
+    acts: dict[str, Callable[[], object]] = {
         "apply": lambda: bench.do(Apply(bench.manifest(a="2"))),
         "create": lambda: bench.do(Create(bench.manifest("e"))),
         "delete": lambda: bench.do(Delete(C, uid)),
         "status": lambda: run(
             bench.writer.status(widget_ref(), bench.owner["metadata"]["uid"], {}, manager="gyre-widget")
         ),
-    }[what]
+    }
     with pytest.raises(NotLeader):
-        act()
+        acts[what]()
     assert bench.world.version == before
 
 

@@ -204,7 +204,7 @@ def test_notes_of_a_reconcile_that_wrote_nothing_are_not_told() -> None:
     case = Case(parts=0)
     case.look()
     before = case.events()
-    case.reconciler._kinds = {  # type: ignore[assignment]
+    case.reconciler._kinds = {
         WIDGET: deciding(lambda w, s, n: replace(KIND.decide(w, s, n), effects=(Note("Why", "not"),)))
     }
     case.look()
