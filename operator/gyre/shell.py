@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import kopf
+import uvloop
 from prometheus_client import start_http_server
 
 from gyre.api.effects import Gvk
@@ -135,7 +136,7 @@ def run(
 ) -> int:
     """Run in the foreground; the exit status: 0 when asked to stop, 1 when a fresh start is needed."""
     try:
-        asyncio.run(
+        uvloop.run(
             operate(kinds, namespace=namespace, workers=workers, metrics_port=metrics_port, probe_port=probe_port)
         )
     except KeyboardInterrupt:

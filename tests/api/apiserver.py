@@ -37,6 +37,7 @@ AUDIT_EVERYTHING: Final = {
             "verbs": ["create", "update", "patch", "delete"],
         },
         {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+        {"level": "Metadata", "users": ["admin"], "verbs": ["patch"], "resources": [{"group": "gyre.dev"}]},
         {"level": "None"},
     ],
 }

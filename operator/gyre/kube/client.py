@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
+from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio import config
@@ -50,6 +51,8 @@ class KubeApi:
         """In the cluster when there is a service account, else the kubeconfig (KUBECONFIG, ~/.kube/config)."""
         configuration = Configuration()
         configuration.connection_pool_maxsize = CONNECTIONS
+        # aiohttp reads ~/.netrc in a thread for each request when it trusts the environment: a quarter of a request's CPU.
+        configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         try:
             if kubeconfig or context:
                 raise config.ConfigException("an explicit kubeconfig was asked for")

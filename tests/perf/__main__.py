@@ -1,0 +1,100 @@
+"""`python -m tests.perf`: gyre against the API server that it runs on, as ratios and limits; build/perf.json and a table.
+
+Figures of one run on one machine; the ratio is taken within a round, gyre and yardstick one after the other. Nothing else
+should run on the machine: the API server, etcd and gyre share its cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from tests.api.apiserver import REPOSITORY
+from tests.perf import burst, latency, settled
+from tests.perf.bench import stage
+
+OUT = REPOSITORY / "build" / "perf.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.perf", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000, help="TrainingJobs of a burst")
+    parser.add_argument("--rounds", type=int, default=3, help="bursts; the median counts")
+    parser.add_argument("--objects", type=int, default=5000, help="settled objects")
+    parser.add_argument("--window", type=float, default=300.0, help="seconds of nothing")
+    parser.add_argument("--quick", action="store_true", help="one small round, 30 s windows: for development")
+    options = parser.parse_args()
+    if options.quick:
+        options.jobs, options.rounds, options.objects, options.window = min(options.jobs, 300), 1, 1500, 30.0
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="gyre-perf-") as folder, stage(Path(folder) / "server") as bench:
+        idle = bench.operator().wait_until_leader()
+        bench.team("idle")
+        idle_mib = idle.resident_mib()
+        idle.stop()
+        rounds = []
+        for number in range(options.rounds):
+            rounds.append(burst.measure(bench, options.jobs))
+            told = rounds[-1]
+            console.print(
+                f"burst {number + 1}: {told.jobs / told.seconds:.0f} jobs/s, bare {told.jobs / told.bare_seconds:.0f}, "
+                f"ratio {told.ratio:.2f}, {told.cpu_seconds:.1f} s of CPU"
+            )
+        bench.operator().wait_until_leader()
+        namespace = next(n for n in _namespaces(bench) if n.startswith("burst-"))
+        answers = latency.measure(bench, namespace, rate=50, seconds=min(60.0, options.window))
+        console.print(f"latency: p50 {answers.p50 * 1000:.0f} ms, p99 {answers.p99 * 1000:.0f} ms")
+        rest = settled.measure(bench, options.objects, window=options.window)
+    result = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]},
+        "burst": {"ratio": statistics.median(r.ratio for r in rounds), "rounds": [r.as_dict() for r in rounds]},
+        "latency": answers.as_dict(),
+        "idle_mib": idle_mib,
+        "settled": rest.as_dict(),
+    }
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(result, indent=1))
+    console.print(table(result))
+
+
+def _namespaces(bench: Any) -> list[str]:
+    from tests.api.cluster import NAMESPACE
+
+    return [item["metadata"]["name"] for item in bench.cluster.list(NAMESPACE)]
+
+
+def table(result: dict[str, Any]) -> Table:
+    made, rounds = Table(title="gyre on a real API server"), result["burst"]["rounds"]
+    for column in ("what", "measured", "goal"):
+        made.add_column(column)
+    middle = sorted(rounds, key=lambda r: r["ratio"])[len(rounds) // 2]
+    answers, rest = result["latency"], result["settled"]
+    writes = sum(middle["writes"].values()) / middle["jobs"]
+    rows = (
+        (f"{middle['jobs']} jobs at once", f"{middle['jobs_per_second']:.0f} jobs/s, {writes:.1f} writes a job", ""),
+        ("… of the bare client", f"{result['burst']['ratio']:.2f} of {middle['bare_jobs_per_second']:.0f} jobs/s", "≥ 0.5"),
+        ("… CPU of gyre", f"{1000 * middle['cpu_seconds'] / middle['jobs']:.1f} ms a job", ""),
+        (f"change → write at {answers['per_second']:.0f}/s", f"p50 {1000 * answers['p50']:.0f} ms, p99 {1000 * answers['p99']:.0f} ms", ""),
+        (f"writes in {rest['window_seconds']:.0f} s, {rest['objects']} objects", str(sum(rest["writes"].values())), "0"),
+        (f"memory, {rest['objects']} objects ({rest['watched']} watched)", f"{rest['restarted_mib']:.0f} MiB fresh, {rest['peak_mib']:.0f} MiB after all the above", "≤ 200"),
+        ("memory, idle", f"{result['idle_mib']:.0f} MiB", ""),
+        ("restart until all are looked at", f"{rest['restart_seconds']:.1f} s", "≤ 15 s"),
+        ("writes of the restart", str(sum(rest["writes_of_restart"].values())), "0"),
+    )
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+if __name__ == "__main__":
+    main()
