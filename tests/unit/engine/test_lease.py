@@ -162,6 +162,24 @@ def test_of_two_who_create_it_at_once_one_wins() -> None:
     run(story())
 
 
+def test_what_a_slow_answer_says_is_counted_from_its_arrival() -> None:
+    """The record in it may be as young as the answer: counted from the question, the lease would be taken far too soon."""
+
+    async def story() -> None:
+        world = World()
+        quick, lost = (0.0, 0.0, ""), (0.0, 0.0, "lost")
+        a = replica(world, "a", *[quick] * 10, *[lost] * 60)
+        b = replica(world, "b", (20.5, 0.0, ""))
+        tasks = asyncio.create_task(keep(a)), asyncio.create_task(keep(b))
+        for _ in range(120):
+            await asyncio.sleep(0.5)
+            assert [a.held(), b.held()].count(True) <= 1
+        assert b.held()
+        await stop(*tasks)
+
+    run(story())
+
+
 SECONDS = st.sampled_from([0.0, 0.01, 1.0, 3.0, 8.0, 14.0, 20.0, 29.0])
 DELAYS = st.lists(st.tuples(SECONDS, SECONDS, st.sampled_from(["", "", "", "lost", "unheard"])), max_size=14)
 
