@@ -175,12 +175,12 @@ class ApiServer:
         return path
 
     def audited(self, offset: int = 0) -> Iterator[dict[str, Any]]:
-        """What service accounts asked for, oldest first, from this byte of the log on."""
+        """What service accounts asked for about objects, oldest first, from this byte of the log on."""
         with self.audit_log.open("rb") as log:
             log.seek(offset)
             for line in log:
-                if line.endswith(b"\n"):
-                    yield json.loads(line)
+                if line.endswith(b"\n") and "objectRef" in (entry := json.loads(line)):
+                    yield entry
 
     def _ready(self) -> bool:
         for process in (self._etcd, self._apiserver):

@@ -82,11 +82,27 @@ def table(result: dict[str, Any]) -> Table:
     writes = sum(middle["writes"].values()) / middle["jobs"]
     rows = (
         (f"{middle['jobs']} jobs at once", f"{middle['jobs_per_second']:.0f} jobs/s, {writes:.1f} writes a job", ""),
-        ("… of the bare client", f"{result['burst']['ratio']:.2f} of {middle['bare_jobs_per_second']:.0f} jobs/s", "≥ 0.5"),
+        (
+            "… of the bare client",
+            f"{result['burst']['ratio']:.2f} of {middle['bare_jobs_per_second']:.0f} jobs/s",
+            "≥ 0.5",
+        ),
         ("… CPU of gyre", f"{1000 * middle['cpu_seconds'] / middle['jobs']:.1f} ms a job", ""),
-        (f"change → write at {answers['per_second']:.0f}/s", f"p50 {1000 * answers['p50']:.0f} ms, p99 {1000 * answers['p99']:.0f} ms", ""),
-        (f"writes in {rest['window_seconds']:.0f} s, {rest['objects']} objects", str(sum(rest["writes"].values())), "0"),
-        (f"memory, {rest['objects']} objects ({rest['watched']} watched)", f"{rest['restarted_mib']:.0f} MiB fresh, {rest['peak_mib']:.0f} MiB after all the above", "≤ 200"),
+        (
+            f"change → write at {answers['per_second']:.0f}/s",
+            f"p50 {1000 * answers['p50']:.0f} ms, p99 {1000 * answers['p99']:.0f} ms",
+            "",
+        ),
+        (
+            f"writes in {rest['window_seconds']:.0f} s, {rest['objects']} objects",
+            str(sum(rest["writes"].values())),
+            "0",
+        ),
+        (
+            f"memory, {rest['objects']} objects ({rest['watched']} watched)",
+            f"{rest['restarted_mib']:.0f} MiB fresh, {rest['peak_mib']:.0f} MiB after all the above",
+            "≤ 200",
+        ),
         ("memory, idle", f"{result['idle_mib']:.0f} MiB", ""),
         ("restart until all are looked at", f"{rest['restart_seconds']:.1f} s", "≤ 15 s"),
         ("writes of the restart", str(sum(rest["writes_of_restart"].values())), "0"),

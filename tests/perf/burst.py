@@ -53,15 +53,24 @@ def measure(bench: Bench, count: int) -> Round:
     quiet(operator)
     offset, cpu = bench.audit_offset(), operator.cpu_seconds()
     bench.free_lease()
-    until("every RayJob exists", lambda: len(bench.cluster.list(gvks.RAY_JOB, ours.namespace)) == count, seconds=600, every=1)
+    until(
+        "every RayJob exists",
+        lambda: len(bench.cluster.list(gvks.RAY_JOB, ours.namespace)) == count,
+        seconds=600,
+        every=1,
+    )
     quiet(operator)
-    assert all(job["status"]["observedGeneration"] == 1 for job in bench.cluster.list(gvks.TRAINING_JOB, ours.namespace))
+    assert all(
+        job["status"]["observedGeneration"] == 1 for job in bench.cluster.list(gvks.TRAINING_JOB, ours.namespace)
+    )
     written = [entry for entry in bench.written(offset) if entry["objectRef"].get("namespace") == ours.namespace]
     seconds = (moment(written[-1]["stageTimestamp"]) - _led(bench, offset)).total_seconds()
     cpu, resident = operator.cpu_seconds() - cpu, operator.resident_mib()
     operator.stop()
     bench.send(bench.jobs(theirs.namespace, count))
-    chains = replay(written, ours.namespace, theirs.namespace, _uids(bench, ours.namespace), _uids(bench, theirs.namespace))
+    chains = replay(
+        written, ours.namespace, theirs.namespace, _uids(bench, ours.namespace), _uids(bench, theirs.namespace)
+    )
     bare = bench.send(chains, user=False)
     counted = Counter(f"{e['objectRef']['resource']} {e['verb']}{_part(e)}" for e in written)
     return Round(count, seconds, bare, dict(sorted(counted.items())), cpu, resident)
@@ -80,7 +89,12 @@ def replay(
         metadata.pop("resourceVersion", None)
         if metadata.get("uid") not in old.values():
             metadata.pop("uid", None)
-        text = json.dumps(body).replace(old[job], new[job]).replace(f'"{here}"', f'"{there}"').replace(f"{here}/", f"{there}/")
+        text = (
+            json.dumps(body)
+            .replace(old[job], new[job])
+            .replace(f'"{here}"', f'"{there}"')
+            .replace(f"{here}/", f"{there}/")
+        )
         path = entry["requestURI"].replace(f"/namespaces/{here}/", f"/namespaces/{there}/")
         chains[job].append(Request(METHODS[entry["verb"]], path, text.encode(), TYPES[entry["verb"]]))
     return list(chains.values())
