@@ -14,7 +14,7 @@ from tests.e2e.test_recovery import tallied
 from gyre.api import gvks
 
 pytestmark = pytest.mark.e2e
-STEPS = 250
+STEPS = 600
 
 
 def test_a_parked_job_has_no_pods_and_goes_on_where_it_stopped(seeded: Place, figures: Figures) -> None:
