@@ -17,8 +17,19 @@ REVISION: Final = Path("/gyre/code/revision")      # written by the init contain
 def lineage(spec: RunSpec) -> dict[str, Any]:
     """progress.json's `lineage`."""
     frameworks = f"torch {installed('torch').split('+')[0]}, ray {installed('ray')}"
-    return {"code": {"sha256": code_digest(spec), "revision": revision()}, "parameters": dict(spec.parameters),
+    return {"code": {"sha256": code_digest(spec), "revision": revision()}, "parameters": parameters(spec),
             "framework": frameworks, "python": platform.python_version()}
+
+
+def parameters(spec: RunSpec) -> dict[str, str]:
+    """What the run was told: the ready-made loop's own settings, as far as given, and `spec.parameters` over them."""
+    loop = {name: value for name, value in (spec.tabular or {}).items() if isinstance(value, str | int | float | list)}
+    flat = {name: _text(value) for name, value in loop.items() if name not in ("features", "ignore")}
+    return {**flat, **spec.parameters}
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def installed(name: str) -> str:
