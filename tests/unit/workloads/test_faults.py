@@ -58,6 +58,23 @@ def test_an_error_inside_our_own_loop_keeps_its_frames():
     assert "tabular.py" in classify({0: ValueError("no such column")}, text).message
 
 
+OUT_OF_MEMORY = """A worker health check failed.
+Worker info: rank 1
+ray.exceptions.OutOfMemoryError: 2 worker(s) were killed due to the node running low on memory.
+""" + "To adjust the kill threshold, set an environment variable. " * 40
+
+
+def test_memory_that_ran_out_is_said_even_where_rays_advice_is_long():
+    """Seen on the cluster: the advice was kept and the cause cut off, so a job out of memory was retried as a lost node."""
+    error = type("WorkerHealthCheckFailedError", (Exception,), {"__module__": "ray.train"})(OUT_OF_MEMORY)
+    fault = classify({0: PEER, 1: error})
+    assert fault.kind == "WorkerLost"
+    assert fault.rank == 1
+    assert "OutOfMemoryError: 2 worker(s) were killed" in fault.message
+    assert len(shorten(fault.message, 500)) <= 500
+    assert "OutOfMemoryError" in shorten(fault.message, 500)
+
+
 def test_a_long_traceback_keeps_its_end():
     text = "\n".join(f"line {number}" for number in range(1_000))
     assert shorten(text).endswith("line 999")

@@ -57,6 +57,7 @@ PEER_TEXT: Final = re.compile(
 )
 
 
+MEMORY: Final = re.compile(r"OutOfMemoryError|low on memory")
 OURS: Final = re.compile(r"/(gyre_train|site-packages/ray)/")
 SIGNALS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (Parked, "Parked"), (LeavingNode, "Preempted"), (RestoreFailed, "RestoreFailed"),
@@ -71,7 +72,8 @@ def classify(failures: Mapping[int, BaseException], text: str = "") -> Fault:
     our own signals first, then a lost worker (whose peers fail in user code without being at fault), then the user's error.
     """
     by_kind: dict[Kind, tuple[int, BaseException]] = {}
-    for rank in sorted(failures):
+    # Of a lost worker Ray knows more than the peers that miss it: that its memory ran out, say.
+    for rank in sorted(failures, key=lambda rank: (not is_of_ray(failures[rank]), rank)):
         by_kind.setdefault(kind_of(failures[rank]), (rank, failures[rank]))
     for kind in ORDER:
         if kind in by_kind and not (kind == "WorkerLost" and only_peers(failures) and "User" in by_kind):
@@ -104,8 +106,18 @@ def is_peer(error: BaseException) -> bool:
 def message_of(error: BaseException, text: str) -> str:
     head = f"{type(error).__name__}: {error}".strip()
     if is_of_ray(error):
-        return shorten(f"{type(error).__name__}: {head.splitlines()[-1]}", 500)      # the lines before repeat actor and log ids
+        return f"{type(error).__name__}: {said_by_ray(head)}"[:500]
     return shorten(users_part(text)) if text and type(error).__name__ in text else shorten(head)
+
+
+def said_by_ray(text: str) -> str:
+    """The line that says what happened: that memory ran out, wherever it stands, else the last; others repeat ids and advice.
+
+    `python/ray/exceptions.py` and `src/ray/raylet/worker_killing_policy.cc`, ray 2.60.0. That a worker *may* have been killed
+    for its memory is said of every crash and means nothing.
+    """
+    lines = text.strip().splitlines()
+    return next((line.strip() for line in lines if MEMORY.search(line)), lines[-1].strip() if lines else "")
 
 
 def users_part(text: str) -> str:

@@ -16,12 +16,13 @@ import os
 from typing import Any, Final
 
 import ray.train.v2.api.data_parallel_trainer as trainers
+from ray.exceptions import RayError
 from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError, WorkerGroupStartupTimeoutError
 from ray.train.v2._internal.execution.callback import ControllerCallback, ReportCallback, WorkerGroupCallback
 from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
 from ray.train.v2.api.exceptions import ControllerError, PreemptionError, TrainingFailedError, WorkerGroupError
 
-from gyre_train.faults import Fault, classify, shorten
+from gyre_train.faults import Fault, classify, message_of, shorten
 from gyre_train.hub import Line
 
 log = logging.getLogger("gyre.watch")
@@ -107,7 +108,8 @@ def fault_of(error: BaseException) -> Fault:
         return classify(error.worker_failures, str(error))
     if isinstance(error, ControllerError):
         inner = error.controller_failure
-        if isinstance(inner, WorkerGroupStartupFailedError):
-            return Fault("WorkerLost", shorten(str(inner)))
+        # An actor of Ray Train's own beside the workers dies with their node, or of the same lack of memory.
+        if isinstance(inner, WorkerGroupStartupFailedError | RayError):
+            return Fault("WorkerLost", message_of(inner, ""))
         return Fault("Framework", shorten(f"{type(inner).__name__}: {inner}"))
     return Fault("Framework", shorten(f"{type(error).__name__}: {error}"))
