@@ -43,7 +43,8 @@ def test_a_job_whose_worker_was_killed_ends_with_a_model_better_than_its_baselin
     (lost,) = restarts(job)
     interval = rate * float(job["spec"]["checkpoint"]["every"].removesuffix("s"))
     figures.add("worker killed: steps lost", lost["fromStep"] - lost["toStep"], "step", f"≤ {interval:.0f}")
-    assert lost["class"] == "NodeLost"
+    # A kubelet that has the time for a SIGTERM makes an eviction of it.
+    assert lost["class"] in ("NodeLost", "Evicted"), lost
     assert lost["toStep"] >= saved
     assert lost["fromStep"] - lost["toStep"] <= 1.25 * interval + rate, "more than a checkpoint interval was lost"
     assert [one["result"] for one in attempts(job)] == ["Succeeded"]
