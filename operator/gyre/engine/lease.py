@@ -25,7 +25,8 @@ log = logging.getLogger("gyre.lease")
 DURATION_SECONDS = 15.0
 RENEW_SECONDS = 5.0
 SAFETY_SECONDS = 4.0
-"""Subtracted from the duration in `held`: longer than a request can still be on its way."""
+"""Subtracted from the duration in `held`: longer than a request is on its way as a rule. One that takes longer can do no harm
+either: deletes carry a UID, ledger writes a resourceVersion, and what is created has one name."""
 
 
 class Lease:
