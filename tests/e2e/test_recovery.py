@@ -50,8 +50,9 @@ def test_a_killed_head_is_a_new_attempt_that_resumes_from_the_checkpoint(seeded:
     first, second = attempts(job)
     assert (first["result"], first["class"]) == ("Failed", "NodeLost")
     assert second["fromStep"] >= saved
-    assert first["toStep"] >= second["fromStep"]
-    figures.add("head killed: steps lost", first["toStep"] - second["fromStep"], "step", "≤ 50 (5 s)")
+    # A checkpoint may be newer than the last word of a head that died.
+    lost = max(0, first["toStep"] - second["fromStep"])
+    figures.add("head killed: steps lost", lost, "step", "≤ 50 (5 s)")
     assert most == 1, "two RayJobs of one TrainingJob at the same time"
 
     job = seeded.job_succeeds("headless")

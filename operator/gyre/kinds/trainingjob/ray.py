@@ -28,6 +28,9 @@ NOBODY: Final = 65532
 
 DRAIN_SECONDS: Final = 30
 """RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S: what `ray start --block` gives itself after SIGTERM (Ray 2.60)."""
+HEAD_DRAIN_SECONDS: Final = 10
+"""A head never moves its work elsewhere, yet uses its drain to the end: each new attempt, and each parked job, would wait 30 s
+for it. Ten are enough for the driver to hear of an eviction (it pushes every 5 s) and to save."""
 GRACE_SECONDS: Final = DRAIN_SECONDS + 30
 """Kubernetes' own default of 30 s kills a node that is still draining."""
 EVIDENCE_SECONDS: Final = 60
@@ -129,6 +132,7 @@ def _head(job: TrainingJob, ledger: Ledger, labels: Mapping[str, str]) -> dict[s
         "GYRE_CONFIGMAP": run_name(job.name),
         "GYRE_NAMESPACE": job.namespace,
         "GYRE_ATTEMPT": str(ledger.count),
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(HEAD_DRAIN_SECONDS),
     }
     own: list[dict[str, Any]] = [
         *({"name": name, "value": value} for name, value in env.items()),
