@@ -61,7 +61,7 @@ def test_a_killed_head_is_a_new_attempt_that_resumes_from_the_checkpoint(seeded:
 
 
 def test_killing_the_operator_again_and_again_does_not_touch_the_run(seeded: Place, figures: Figures) -> None:
-    seeded.apply(manifests.script("steady"), manifests.training_job("calm", steps=STEPS))
+    seeded.apply(manifests.script("steady"), manifests.training_job("calm", steps=4 * STEPS))
     seeded.job_trains("calm")
     (before,) = seeded.ray_jobs("calm")
     for _ in range(3):
@@ -73,7 +73,7 @@ def test_killing_the_operator_again_and_again_does_not_touch_the_run(seeded: Pla
     assert len(attempts(job)) == 1
     assert not restarts(job)
     assert [one["metadata"]["uid"] for one in seeded.ray_jobs("calm")] in ([before["metadata"]["uid"]], [])
-    assert tallied(job) == manifests.sum_of_steps(STEPS)
+    assert tallied(job) == manifests.sum_of_steps(4 * STEPS)
 
 
 def kill_operator(place: Place) -> float:
@@ -103,7 +103,7 @@ def test_a_checkpoint_that_does_not_restore_is_quarantined_and_the_one_before_is
 def test_a_notice_of_preemption_gives_a_checkpoint_at_once(seeded: Place, figures: Figures) -> None:
     """The only node gets the taint of a spot interruption: nobody moves, but nothing that was done so far can be lost."""
     bears_all = [{"operator": "Exists"}]
-    job = manifests.training_job("noticed", steps=STEPS, checkpoint_every="10m", tolerations=bears_all)
+    job = manifests.training_job("noticed", steps=2 * STEPS, checkpoint_every="10m", tolerations=bears_all)
     seeded.apply(manifests.script("steady"), job)
     seeded.job_trains("noticed", beyond=20)
     node = seeded.head("noticed")["spec"]["nodeName"]
@@ -124,5 +124,5 @@ def test_a_notice_of_preemption_gives_a_checkpoint_at_once(seeded: Place, figure
     figures.add("drained with notice: steps lost", lost["fromStep"] - lost["toStep"], "step", "≤ 10 (1 s)")
     assert lost["class"] == "SpotReclaim"
     assert lost["fromStep"] - lost["toStep"] <= 10
-    assert tallied(job) == manifests.sum_of_steps(STEPS)
+    assert tallied(job) == manifests.sum_of_steps(2 * STEPS)
     assert any(event["reason"] == "PreemptionNotice" for event in seeded.every(gvks.EVENT))
