@@ -21,12 +21,21 @@ def a_checkpoint(run: Path, name: str, step: int) -> Path:
 
 
 def a_snapshot(run: Path, *names: str) -> dict:
-    results = [{"version": 0, "checkpoint_dir_name": name, "metrics": {"step": 10 * number}} for number, name in enumerate(names)]
+    results = [
+        {"version": 0, "checkpoint_dir_name": name, "metrics": {"step": 10 * number}}
+        for number, name in enumerate(names)
+    ]
     snapshot = {
-        "ray_version": "2.60.0", "checkpoint_results": results, "checkpoint_report_indices": list(range(len(names))),
-        "latest_checkpoint_result": results[-1] if results else None, "pending_training_results": [],
-        "pending_validation_specs": [], "current_report_index": len(names), "validated_checkpoint_dir_names": list(names[:1]),
-        "timed_out_validation_checkpoint_dir_names": [], "failed_validation_checkpoint_dir_names": [],
+        "ray_version": "2.60.0",
+        "checkpoint_results": results,
+        "checkpoint_report_indices": list(range(len(names))),
+        "latest_checkpoint_result": results[-1] if results else None,
+        "pending_training_results": [],
+        "pending_validation_specs": [],
+        "current_report_index": len(names),
+        "validated_checkpoint_dir_names": list(names[:1]),
+        "timed_out_validation_checkpoint_dir_names": [],
+        "failed_validation_checkpoint_dir_names": [],
     }
     run.mkdir(exist_ok=True)
     (run / SNAPSHOT).write_text(json.dumps(snapshot))
@@ -88,7 +97,10 @@ def test_a_list_that_was_cut_off_is_written_anew_from_whole_checkpoints(tmp_path
     (tmp_path / SNAPSHOT).write_text('{"ray_version": "2.60.0", "checkpoint_res')
     prepare(LOCAL, str(tmp_path), ["checkpoint_q"], "2.60.0")
     snapshot = json.loads((tmp_path / SNAPSHOT).read_text())
-    assert [result["checkpoint_dir_name"] for result in snapshot["checkpoint_results"]] == ["checkpoint_a", "checkpoint_b"]
+    assert [result["checkpoint_dir_name"] for result in snapshot["checkpoint_results"]] == [
+        "checkpoint_a",
+        "checkpoint_b",
+    ]
     assert latest(LOCAL, str(tmp_path)) == "checkpoint_b"
 
 

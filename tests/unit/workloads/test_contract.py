@@ -92,7 +92,9 @@ def test_the_end_of_a_run_has_the_shape_of_the_example():
 
 
 def test_progress_stays_within_its_limit():
-    text = encoded({"restarts": [{"message": "x" * 30_000} for _ in range(10)], "lineage": {"parameters": {"a": "y" * 5_000}}})
+    text = encoded(
+        {"restarts": [{"message": "x" * 30_000} for _ in range(10)], "lineage": {"parameters": {"a": "y" * 5_000}}}
+    )
     assert len(text.encode()) <= PROGRESS_LIMIT
     assert len(json.loads(text)["restarts"]) == 2
 

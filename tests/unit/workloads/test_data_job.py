@@ -60,7 +60,9 @@ def test_the_flights_are_those_of_2013_with_weather():
     table = flights()
     assert table.num_rows == 336_776
     late = pa.compute.greater(table["arr_delay"], 15)
-    share = {month: pa.compute.mean(late.filter(pa.compute.equal(table["month"], month))).as_py() for month in (1, 7, 9, 12)}
+    share = {
+        month: pa.compute.mean(late.filter(pa.compute.equal(table["month"], month))).as_py() for month in (1, 7, 9, 12)
+    }
     assert {month: round(100 * value) for month, value in share.items()} == {1: 23, 7: 31, 9: 13, 12: 33}
     assert table["temp"].null_count / table.num_rows < 0.01
 

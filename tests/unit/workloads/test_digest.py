@@ -40,7 +40,10 @@ def test_any_changed_renamed_added_or_removed_file_gives_another_root(tree, data
 def test_the_tree_has_the_shape_of_rfc_6962_over_three_leaves():
     one, two, three = (leaf(file) for file in files_of({"a": b"1", "b": b"2", "c": b"3"}))
     pair = hashlib.sha256(b"\x01" + one + two).digest()
-    assert root(files_of({"c": b"3", "a": b"1", "b": b"2"})) == "sha256:" + hashlib.sha256(b"\x01" + pair + three).hexdigest()
+    assert (
+        root(files_of({"c": b"3", "a": b"1", "b": b"2"}))
+        == "sha256:" + hashlib.sha256(b"\x01" + pair + three).hexdigest()
+    )
 
 
 def test_one_file_is_its_own_leaf_as_the_contract_spells_it():

@@ -11,22 +11,22 @@ def of_ray(name: str) -> Exception:
 
 PEER = RuntimeError("[./gloo/transport/tcp/pair.cc:525] Read error [127.0.0.1]:53685: Connection reset by peer")
 NCCL = type("DistBackendError", (RuntimeError,), {})("NCCL error: remote process exited")
-TRACEBACK = '''Traceback (most recent call last):
+TRACEBACK = """Traceback (most recent call last):
   File "/gyre/code/train.py", line 12, in train
     raise ValueError("no such column")
-ValueError: no such column'''
+ValueError: no such column"""
 
 
 @pytest.mark.parametrize(
     ("failures", "kind"),
     [
         ({0: ValueError("no")}, "User"),
-        ({1: ValueError("no"), 0: PEER}, "User"),                           # the peer misses the one whose code failed
-        ({0: PEER}, "WorkerLost"),                                          # seen before Ray knows that the node is gone
+        ({1: ValueError("no"), 0: PEER}, "User"),  # the peer misses the one whose code failed
+        ({0: PEER}, "WorkerLost"),  # seen before Ray knows that the node is gone
         ({0: NCCL}, "WorkerLost"),
         ({0: PEER, 1: of_ray("ActorDiedError")}, "WorkerLost"),
         ({0: ValueError("cannot go on without my peer"), 1: of_ray("ActorDiedError")}, "WorkerLost"),
-        ({0: ConnectionResetError("Connection reset by peer")}, "User"),    # the user's own connection
+        ({0: ConnectionResetError("Connection reset by peer")}, "User"),  # the user's own connection
         ({0: LeavingNode("x"), 1: LeavingNode("x")}, "Preempted"),
         ({0: Parked("p1"), 1: PEER}, "Parked"),
         ({0: RestoreFailed("c", "cut off"), 1: PEER}, "RestoreFailed"),
@@ -46,10 +46,12 @@ def test_the_message_of_a_users_error_names_file_and_line():
 
 
 def test_our_own_frames_say_nothing_to_the_author_of_a_script():
-    ours = '''  File "/opt/gyre/gyre_train/session.py", line 67, in on_worker
+    ours = """  File "/opt/gyre/gyre_train/session.py", line 67, in on_worker
     return train(config)
-'''
-    text = "Training failed due to worker errors:\n[Rank 0,1 Error Snippet]:\n" + TRACEBACK.replace("  File", ours + "  File", 1)
+"""
+    text = "Training failed due to worker errors:\n[Rank 0,1 Error Snippet]:\n" + TRACEBACK.replace(
+        "  File", ours + "  File", 1
+    )
     assert classify({0: ValueError("no such column")}, text).message == TRACEBACK.partition("\n")[2].strip()
 
 
@@ -58,10 +60,13 @@ def test_an_error_inside_our_own_loop_keeps_its_frames():
     assert "tabular.py" in classify({0: ValueError("no such column")}, text).message
 
 
-OUT_OF_MEMORY = """A worker health check failed.
+OUT_OF_MEMORY = (
+    """A worker health check failed.
 Worker info: rank 1
 ray.exceptions.OutOfMemoryError: 2 worker(s) were killed due to the node running low on memory.
-""" + "To adjust the kill threshold, set an environment variable. " * 40
+"""
+    + "To adjust the kill threshold, set an environment variable. " * 40
+)
 
 
 def test_memory_that_ran_out_is_said_even_where_rays_advice_is_long():

@@ -11,8 +11,13 @@ from gyre_train.listen import Listener
 from gyre_train.record import Record
 
 RUN = {
-    "version": 1, "uid": "u", "job": "ns/j", "attempt": 1, "entrypoint": {"script": {"path": "/gyre/code/train.py"}},
-    "workers": {"count": 2}, "storage": {"path": "/s", "uri": "pvc://c"},
+    "version": 1,
+    "uid": "u",
+    "job": "ns/j",
+    "attempt": 1,
+    "entrypoint": {"script": {"path": "/gyre/code/train.py"}},
+    "workers": {"count": 2},
+    "storage": {"path": "/s", "uri": "pvc://c"},
 }
 
 
@@ -20,7 +25,7 @@ RUN = {
 def run():
     record, news = Record(RunSpec.parse(RUN), {"pod": "head", "uid": "u"}, 0), []
     listener = Listener(record, threading.Lock(), lambda: news.append(1), lambda: news.append("parked"))
-    listener._files = fs.LocalFileSystem()      # what `start` is given, without the actor
+    listener._files = fs.LocalFileSystem()  # what `start` is given, without the actor
     yield listener, record, news
     listener.stop()
 
@@ -35,14 +40,20 @@ def test_a_killed_and_resumed_run_reads_as_one_story(run, tmp_path):
     folder.mkdir()
     (folder / "state.pt").write_bytes(b"weights")
     write_manifest(folder, 50)
-    listener.apply([
-        {"kind": "fresh", "total": 100, "at": 1_000}, a_step(1, 2_000), a_step(50, 7_000),
-        {"kind": "saved", "step": 50, "seconds": 0.5, "at": 7_500},
-        {"kind": "reported", "checkpoint": str(folder), "metrics": {"step": 50}, "at": 8_000}, a_step(70, 9_000),
-        {"kind": "lost", "cause": "WorkerLost", "message": "gone", "at": 10_000},
-        {"kind": "restoring", "name": "checkpoint_a", "step": 50, "at": 14_000},
-        {"kind": "restored", "name": "checkpoint_a", "step": 50, "seconds": 0.1, "at": 14_500}, a_step(51, 15_000),
-    ])
+    listener.apply(
+        [
+            {"kind": "fresh", "total": 100, "at": 1_000},
+            a_step(1, 2_000),
+            a_step(50, 7_000),
+            {"kind": "saved", "step": 50, "seconds": 0.5, "at": 7_500},
+            {"kind": "reported", "checkpoint": str(folder), "metrics": {"step": 50}, "at": 8_000},
+            a_step(70, 9_000),
+            {"kind": "lost", "cause": "WorkerLost", "message": "gone", "at": 10_000},
+            {"kind": "restoring", "name": "checkpoint_a", "step": 50, "at": 14_000},
+            {"kind": "restored", "name": "checkpoint_a", "step": 50, "seconds": 0.1, "at": 14_500},
+            a_step(51, 15_000),
+        ]
+    )
     listener._reader.submit(lambda: None).result()
     progress = record.progress(16_000)
     assert progress["checkpoint"]["verified"]
@@ -57,21 +68,31 @@ def test_a_script_of_plain_ray_train_is_seen_through_its_reports(run, tmp_path):
     folder = tmp_path / "checkpoint_p"
     folder.mkdir()
     (folder / "model.bin").write_bytes(b"no manifest")
-    listener.apply([
-        {"kind": "reported", "checkpoint": str(folder), "metrics": {"step": 4, "loss": 0.3}, "at": 3_000},
-        {"kind": "reported", "checkpoint": None, "metrics": {"training_iteration": 6}, "at": 5_000},
-    ])
+    listener.apply(
+        [
+            {"kind": "reported", "checkpoint": str(folder), "metrics": {"step": 4, "loss": 0.3}, "at": 3_000},
+            {"kind": "reported", "checkpoint": None, "metrics": {"training_iteration": 6}, "at": 5_000},
+        ]
+    )
     listener._reader.submit(lambda: None).result()
-    listener.apply([
-        {"kind": "lost", "cause": "WorkerLost", "message": "gone", "at": 6_000},
-        {"kind": "reported", "checkpoint": None, "metrics": {"step": 5}, "at": 9_000},
-    ])
+    listener.apply(
+        [
+            {"kind": "lost", "cause": "WorkerLost", "message": "gone", "at": 6_000},
+            {"kind": "reported", "checkpoint": None, "metrics": {"step": 5}, "at": 9_000},
+        ]
+    )
     progress = record.progress(9_000)
     assert (progress["step"], progress["metrics"]["latest"]) == (5, {"loss": 0.3})
     assert (progress["checkpoint"]["name"], progress["checkpoint"]["verified"]) == ("checkpoint_p", False)
     assert (progress["restarts"][0]["fromStep"], progress["restarts"][0]["toStep"]) == (6, 4)
-    assert progress["ledger"] == {"starting": 3.0, "productive": 0.0, "checkpointSave": 0.0, "checkpointRestore": 0.0,
-                                  "wasted": 3.0, "recovering": 3.0}
+    assert progress["ledger"] == {
+        "starting": 3.0,
+        "productive": 0.0,
+        "checkpointSave": 0.0,
+        "checkpointRestore": 0.0,
+        "wasted": 3.0,
+        "recovering": 3.0,
+    }
 
 
 def test_a_park_is_left_to_running_workers_and_done_at_once_where_there_are_none(run):

@@ -101,8 +101,9 @@ def test_news_are_pushed_at_once_and_a_command_is_obeyed_once(server, account):
 
 def test_an_api_server_that_is_away_only_delays_the_newest_progress(server, account):
     server.status, step = 500, [0]
-    pusher = Pusher(ConfigMap(server.url, "a", "b", account), lambda: {"step": step[0]}, lambda _: None, every=60,
-                    retry=(0.01,))
+    pusher = Pusher(
+        ConfigMap(server.url, "a", "b", account), lambda: {"step": step[0]}, lambda _: None, every=60, retry=(0.01,)
+    )
     pusher.start()
     until(lambda: len(server.requests) >= 3)
     step[0], server.status = 9, 200

@@ -10,8 +10,14 @@ from gyre_train.contract import RunSpec, encoded
 from gyre_train.record import Record
 
 RUN = {
-    "version": 1, "uid": "u", "job": "ns/j", "attempt": 1, "entrypoint": {"tabular": {}}, "workers": {"count": 2},
-    "storage": {"path": "/s", "uri": "pvc://c"}, "objective": {"metric": "auc", "goal": "Maximize"},
+    "version": 1,
+    "uid": "u",
+    "job": "ns/j",
+    "attempt": 1,
+    "entrypoint": {"tabular": {}},
+    "workers": {"count": 2},
+    "storage": {"path": "/s", "uri": "pvc://c"},
+    "objective": {"metric": "auc", "goal": "Maximize"},
 }
 
 
@@ -39,8 +45,14 @@ def test_a_killed_worker_costs_the_steps_since_its_checkpoint_and_says_how_long_
     progress = record.progress(32_000)
     (restart,) = progress["restarts"]
     assert (restart["fromStep"], restart["toStep"], restart["secondsLost"]) == (70, 50, 10.0)
-    assert progress["ledger"] == {"starting": 5.0, "productive": 11.0, "checkpointSave": 1.0, "checkpointRestore": 0.5,
-                                  "wasted": 5.0, "recovering": 9.5}
+    assert progress["ledger"] == {
+        "starting": 5.0,
+        "productive": 11.0,
+        "checkpointSave": 1.0,
+        "checkpointRestore": 0.5,
+        "wasted": 5.0,
+        "recovering": 9.5,
+    }
     assert (progress["state"], progress["step"], progress["restartCount"]) == ("Running", 51, 1)
     assert progress["checkpoint"]["blockedSeconds"] == 1.0
 
@@ -69,8 +81,12 @@ def test_a_failed_restore_is_told_with_its_checkpoint():
     record.restore_failed("checkpoint_a", "state.pt is not what the manifest says", 2_000)
     record.failed("RestoreFailed", "x", 2_000)
     progress = record.progress(2_000)
-    assert progress["restore"] == {"name": "checkpoint_a", "step": 50, "ok": False,
-                                   "error": "state.pt is not what the manifest says"}
+    assert progress["restore"] == {
+        "name": "checkpoint_a",
+        "step": 50,
+        "ok": False,
+        "error": "state.pt is not what the manifest says",
+    }
     assert progress["failure"]["class"] == "RestoreFailed"
 
 
@@ -78,8 +94,10 @@ def test_best_follows_the_objective_and_any_loss():
     record = a_running_record()
     for auc, loss in ((0.6, 0.5), (0.7, 0.4), (0.65, 0.45)):
         record.stepped(2, 0, 100, {"auc": auc, "loss": loss, "lr": 0.1}, 6_000)
-    assert record.progress(7_000)["metrics"] == {"latest": {"loss": 0.45, "auc": 0.65, "lr": 0.1},
-                                                 "best": {"loss": 0.4, "auc": 0.7}}
+    assert record.progress(7_000)["metrics"] == {
+        "latest": {"loss": 0.45, "auc": 0.65, "lr": 0.1},
+        "best": {"loss": 0.4, "auc": 0.7},
+    }
 
 
 def test_an_older_checkpoint_that_was_read_back_later_does_not_replace_a_newer_one():

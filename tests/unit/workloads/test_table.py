@@ -34,7 +34,9 @@ def test_a_text_as_a_number_names_the_column_and_the_way_out():
 
 
 def test_automatic_features_leave_out_target_ignored_and_times():
-    schema = pa.schema([("y", "float32"), ("leak", "float32"), ("n", "int16"), ("c", "string"), ("t", pa.timestamp("s"))])
+    schema = pa.schema(
+        [("y", "float32"), ("leak", "float32"), ("n", "int16"), ("c", "string"), ("t", pa.timestamp("s"))]
+    )
     assert automatic_features(schema, ["y", "leak"]) == [Feature("n", "Numeric"), Feature("c", "Categorical")]
 
 

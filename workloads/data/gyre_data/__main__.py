@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from gyre_data.scan import ScanError, folder_of, scan
 
-LIMIT: Final = 4096                       # bytes the kubelet keeps of a termination message
+LIMIT: Final = 4096  # bytes the kubelet keeps of a termination message
 LOG: Final = "/dev/termination-log"
 
 
@@ -32,12 +32,16 @@ def main(arguments: list[str] | None = None) -> int:
     except ScanError as error:
         return tell({"version": 1, "error": {"class": error.kind, "message": error.message[:500]}}, 1)
     except Exception as error:
-        return tell({"version": 1, "error": {"class": "Internal", "message": f"{type(error).__name__}: {error}"[:500]}}, 1)
+        return tell(
+            {"version": 1, "error": {"class": "Internal", "message": f"{type(error).__name__}: {error}"[:500]}}, 1
+        )
     return tell({"version": 1, **result}, 0)
 
 
 def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(prog="gyre_data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found = argparse.ArgumentParser(
+        prog="gyre_data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = found.add_subparsers(dest="command", required=True)
     scan_command = commands.add_parser("scan", help="digest, rows, bytes and schema of a folder")
     place = scan_command.add_mutually_exclusive_group(required=True)

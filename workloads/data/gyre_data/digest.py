@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-CHUNK: Final = 1 << 20   # bytes a read
+CHUNK: Final = 1 << 20  # bytes a read
 
 
 class Readable(Protocol):

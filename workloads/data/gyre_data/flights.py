@@ -20,13 +20,20 @@ import pyarrow.parquet as pq
 from gyre_data.scan import ScanError
 
 WEATHER: Final = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
-SCHEMA: Final = pa.schema([
-    *((name, pa.int16()) for name in ("year", "month", "day", "weekday", "hour", "minute", "sched_dep_time", "sched_arr_time")),
-    *((name, pa.string()) for name in ("carrier", "tailnum", "origin", "dest")),
-    ("flight", pa.int32()), ("distance", pa.int32()), ("time_hour", pa.timestamp("s", tz="UTC")),
-    *((name, pa.float32()) for name in WEATHER),
-    *((name, pa.float32()) for name in ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time")),
-])
+SCHEMA: Final = pa.schema(
+    [
+        *(
+            (name, pa.int16())
+            for name in ("year", "month", "day", "weekday", "hour", "minute", "sched_dep_time", "sched_arr_time")
+        ),
+        *((name, pa.string()) for name in ("carrier", "tailnum", "origin", "dest")),
+        ("flight", pa.int32()),
+        ("distance", pa.int32()),
+        ("time_hour", pa.timestamp("s", tz="UTC")),
+        *((name, pa.float32()) for name in WEATHER),
+        *((name, pa.float32()) for name in ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time")),
+    ]
+)
 
 
 def write_months(files: Any, folder: str, months: list[int]) -> None:
@@ -38,7 +45,9 @@ def write_months(files: Any, folder: str, months: list[int]) -> None:
         try:
             files.create_dir(place, recursive=True)
             with files.open_output_stream(f"{place}/part-0.parquet") as out:
-                pq.write_table(rows, out, compression="snappy", version="2.6", store_schema=False, row_group_size=1 << 20)
+                pq.write_table(
+                    rows, out, compression="snappy", version="2.6", store_schema=False, row_group_size=1 << 20
+                )
         except OSError as error:
             raise ScanError("NotWritable", f"{place}: {error}; check permissions, space and credentials") from error
 
@@ -53,7 +62,9 @@ def flights() -> pa.Table:
     weather = weather.drop_duplicates(["origin", "year", "month", "day", "hour"])
     joined = left.merge(weather, on=["origin", "year", "month", "day", "hour"], how="left", validate="many_to_one")
     joined["weekday"] = weekdays(joined)
-    joined = joined.sort_values(["year", "month", "day", "sched_dep_time", "origin", "carrier", "flight"], kind="stable")
+    joined = joined.sort_values(
+        ["year", "month", "day", "sched_dep_time", "origin", "carrier", "flight"], kind="stable"
+    )
     columns = [column(joined, field) for field in SCHEMA]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 

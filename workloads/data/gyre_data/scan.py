@@ -20,7 +20,7 @@ from pyarrow import fs
 from gyre_data.digest import CHUNK, File, data_files, hashed, root
 
 ErrorClass = Literal["NotFound", "Unreadable", "NotWritable", "Empty", "Internal"]
-SCHEMA_LIMIT: Final = 3000      # bytes of the schema in the termination message
+SCHEMA_LIMIT: Final = 3000  # bytes of the schema in the termination message
 
 
 class ScanError(Exception):
@@ -59,8 +59,13 @@ def scan(files: Any, folder: str) -> dict[str, Any]:
             raise ScanError("Unreadable", f"{relative}: {error}; check that it is whole and may be read") from error
         rows = None if rows is None or counted is None else rows + counted
         schema = schema or columns
-    result: dict[str, Any] = {"digest": root(hashes), "files": len(hashes), "bytes": sum(file.size for file in hashes),
-                              "rows": rows, "manifest": manifest(hashes)}
+    result: dict[str, Any] = {
+        "digest": root(hashes),
+        "files": len(hashes),
+        "bytes": sum(file.size for file in hashes),
+        "rows": rows,
+        "manifest": manifest(hashes),
+    }
     if schema and len(json.dumps(schema)) <= SCHEMA_LIMIT:
         result["schema"] = schema
     return result
@@ -69,7 +74,9 @@ def scan(files: Any, folder: str) -> dict[str, Any]:
 def listed(files: Any, folder: str) -> list[tuple[Any, str]]:
     try:
         if files.get_file_info(folder).type != fs.FileType.Directory:
-            raise ScanError("NotFound", f"{folder} is not a folder: check the path of the source and that it is mounted")
+            raise ScanError(
+                "NotFound", f"{folder} is not a folder: check the path of the source and that it is mounted"
+            )
         found = data_files(files, folder, fs.FileSelector(folder, recursive=True))
     except OSError as error:
         raise ScanError("Unreadable", f"{folder} cannot be listed: {error}; check address and credentials") from error

@@ -31,9 +31,12 @@ def write_tabular(folder: Path, weights: dict[str, Any], encoder: Encoder, tabul
 
     torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
     description = {
-        "version": 1, "flavour": "torch", "loop": "gyre_train.tabular",
+        "version": 1,
+        "flavour": "torch",
+        "loop": "gyre_train.tabular",
         "target": {"column": tabular.target, "above": tabular.above},
-        "network": {"hidden": list(tabular.hidden), "dropout": tabular.dropout}, "encoder": encoder.as_json(),
+        "network": {"hidden": list(tabular.hidden), "dropout": tabular.dropout},
+        "encoder": encoder.as_json(),
     }
     (folder / DESCRIPTION).write_text(json.dumps(description, sort_keys=True, indent=1))
 
@@ -50,8 +53,14 @@ def upload(spec: RunSpec, folder: Path, step: int, flavour: str) -> dict[str, An
     files.create_dir(place, recursive=True)
     fs.copy_files(str(folder), place, source_filesystem=fs.LocalFileSystem(), destination_filesystem=files)
     stored = of_folder(files, place, fs.FileSelector(place, recursive=True))
-    return {"uri": f"{spec.storage.uri}/{spec.uid}/artifact", "path": f"{spec.uid}/artifact", "digest": root(stored),
-            "bytes": sum(file.size for file in stored), "flavour": flavour, "files": len(stored)}
+    return {
+        "uri": f"{spec.storage.uri}/{spec.uid}/artifact",
+        "path": f"{spec.uid}/artifact",
+        "digest": root(stored),
+        "bytes": sum(file.size for file in stored),
+        "flavour": flavour,
+        "files": len(stored),
+    }
 
 
 def from_checkpoint(spec: RunSpec, name: str, folder: Path) -> None:
@@ -59,8 +68,12 @@ def from_checkpoint(spec: RunSpec, name: str, folder: Path) -> None:
     from pyarrow import fs
 
     files, storage = open_storage(spec.storage.path, spec.storage.s3)
-    fs.copy_files(f"{storage}/{spec.uid}/{name}", str(folder), source_filesystem=files,
-                  destination_filesystem=fs.LocalFileSystem())
+    fs.copy_files(
+        f"{storage}/{spec.uid}/{name}",
+        str(folder),
+        source_filesystem=files,
+        destination_filesystem=fs.LocalFileSystem(),
+    )
     (folder / MANIFEST).unlink(missing_ok=True)
 
 

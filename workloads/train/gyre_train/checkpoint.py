@@ -38,8 +38,11 @@ class Verified:
 
 def write_manifest(folder: Path, step: int) -> None:
     """Seal a local folder: every file in it, hashed, and the step it holds."""
-    files = {path.relative_to(folder).as_posix(): {"sha256": sha256(path), "size": path.stat().st_size}
-             for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
+    files = {
+        path.relative_to(folder).as_posix(): {"sha256": sha256(path), "size": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
     (folder / MANIFEST).write_text(json.dumps({"version": 1, "step": step, "files": files}, sort_keys=True, indent=1))
 
 
@@ -54,7 +57,9 @@ def check_local(folder: Path, name: str) -> int:
         manifest = json.loads((folder / MANIFEST).read_text())
         for path, wanted in manifest["files"].items():
             if sha256(folder / path) != wanted["sha256"]:
-                raise RestoreFailed(name, f"{path} is not what the manifest says: it was changed or cut off after it was written")
+                raise RestoreFailed(
+                    name, f"{path} is not what the manifest says: it was changed or cut off after it was written"
+                )
         return int(manifest["step"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RestoreFailed(name, f"{type(error).__name__}: {error}") from error
@@ -88,7 +93,9 @@ def verify(files: Any, folder: str) -> Verified:
         manifest = json.loads(read_bytes(files, f"{folder}/{MANIFEST}"))
         step, wanted = int(manifest["step"]), manifest["files"]
     present = {file.path: {"sha256": file.sha256.hex(), "size": file.size} for file in found if file.path != MANIFEST}
-    return Verified(step, root(found), sum(file.size for file in found), len(found), wanted is not None and wanted == present)
+    return Verified(
+        step, root(found), sum(file.size for file in found), len(found), wanted is not None and wanted == present
+    )
 
 
 def without(snapshot: Mapping[str, Any], quarantined: Collection[str]) -> dict[str, Any]:
@@ -96,17 +103,24 @@ def without(snapshot: Mapping[str, Any], quarantined: Collection[str]) -> dict[s
 
     Raises KeyError when the snapshot is not of the known shape.
     """
-    kept = [(result, index) for result, index in
-            zip(snapshot["checkpoint_results"], snapshot["checkpoint_report_indices"], strict=True)
-            if result["checkpoint_dir_name"] not in quarantined]
+    kept = [
+        (result, index)
+        for result, index in zip(snapshot["checkpoint_results"], snapshot["checkpoint_report_indices"], strict=True)
+        if result["checkpoint_dir_name"] not in quarantined
+    ]
     latest = snapshot["latest_checkpoint_result"]
     if latest is not None and latest["checkpoint_dir_name"] in quarantined:
         latest = max(kept, key=lambda pair: pair[1])[0] if kept else None
-    lists = ("validated_checkpoint_dir_names", "timed_out_validation_checkpoint_dir_names",
-             "failed_validation_checkpoint_dir_names")
-    pending = [(result, spec) for result, spec in
-               zip(snapshot["pending_training_results"], snapshot["pending_validation_specs"], strict=True)
-               if result["checkpoint_dir_name"] not in quarantined]
+    lists = (
+        "validated_checkpoint_dir_names",
+        "timed_out_validation_checkpoint_dir_names",
+        "failed_validation_checkpoint_dir_names",
+    )
+    pending = [
+        (result, spec)
+        for result, spec in zip(snapshot["pending_training_results"], snapshot["pending_validation_specs"], strict=True)
+        if result["checkpoint_dir_name"] not in quarantined
+    ]
     return {
         **snapshot,
         "checkpoint_results": [result for result, _ in kept],
@@ -133,7 +147,9 @@ def prepare(files: Any, run_folder: str, quarantined: Collection[str], ray_versi
     except (ValueError, KeyError, TypeError):
         snapshot = rebuilt(whole(files, run_folder), ray_version)
         listed = []
-    unusable = {name for name in listed if name in quarantined or not exists(files, f"{run_folder}/{name}")} | set(quarantined)
+    unusable = {name for name in listed if name in quarantined or not exists(files, f"{run_folder}/{name}")} | set(
+        quarantined
+    )
     wanted = without(snapshot, unusable)
     if wanted != snapshot or not listed:
         write_bytes(files, f"{run_folder}/{SNAPSHOT}", json.dumps(wanted).encode())
@@ -143,11 +159,21 @@ def prepare(files: Any, run_folder: str, quarantined: Collection[str], ray_versi
 def rebuilt(checkpoints: Sequence[tuple[str, int]], ray_version: str) -> dict[str, Any]:
     """Ray's list over (name, step), oldest first. Pure."""
     results = [{"version": 0, "checkpoint_dir_name": name, "metrics": {"step": step}} for name, step in checkpoints]
-    empty = ("pending_training_results", "pending_validation_specs", "validated_checkpoint_dir_names",
-             "timed_out_validation_checkpoint_dir_names", "failed_validation_checkpoint_dir_names")
-    return {"ray_version": ray_version, "checkpoint_results": results, "checkpoint_report_indices": list(range(len(results))),
-            "latest_checkpoint_result": results[-1] if results else None, "current_report_index": len(results),
-            **{name: [] for name in empty}}
+    empty = (
+        "pending_training_results",
+        "pending_validation_specs",
+        "validated_checkpoint_dir_names",
+        "timed_out_validation_checkpoint_dir_names",
+        "failed_validation_checkpoint_dir_names",
+    )
+    return {
+        "ray_version": ray_version,
+        "checkpoint_results": results,
+        "checkpoint_report_indices": list(range(len(results))),
+        "latest_checkpoint_result": results[-1] if results else None,
+        "current_report_index": len(results),
+        **{name: [] for name in empty},
+    }
 
 
 def whole(files: Any, run_folder: str) -> list[tuple[str, int]]:

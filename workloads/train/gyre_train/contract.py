@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 VERSION: Final = 1
-PROGRESS_LIMIT: Final = 64 * 1024     # bytes of progress.json
+PROGRESS_LIMIT: Final = 64 * 1024  # bytes of progress.json
 RESTARTS_KEPT: Final = 10
 METRICS_KEPT: Final = 50
 
@@ -37,8 +37,8 @@ class S3:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    path: str                 # a folder or s3://bucket/prefix, for this process
-    uri: str                  # the same place as people write it: pvc://claim/sub or s3://…
+    path: str  # a folder or s3://bucket/prefix, for this process
+    uri: str  # the same place as people write it: pvc://claim/sub or s3://…
     s3: S3 | None = None
 
 
@@ -66,8 +66,8 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPolicy:
-    every_steps: int = 0                      # 0: by time alone
-    every_seconds: float = 30.0               # 0: by steps alone
+    every_steps: int = 0  # 0: by time alone
+    every_seconds: float = 30.0  # 0: by steps alone
     keep: int = 3
     quarantined: tuple[str, ...] = ()
 
@@ -141,7 +141,8 @@ class RunSpec:
             push_every_seconds=root.get("pushEverySeconds", float, 5.0),
             metrics=tuple(map(str, root.get("metrics", list, []))),
             objective=Objective(objective.get("metric", str), objective.one_of("goal", "Maximize", "Minimize"))
-            if objective else None,
+            if objective
+            else None,
         )
 
     def dataset(self, name: str) -> Data:
@@ -165,8 +166,13 @@ def storage(node: Node) -> Storage:
 
 
 def data(node: Node) -> Data:
-    return Data(node.get("name", str), node.get("path", str), node.get("digest", str, None),
-                node.get("version", int, None), s3(node.maybe("s3")))
+    return Data(
+        node.get("name", str),
+        node.get("path", str),
+        node.get("digest", str, None),
+        node.get("version", int, None),
+        s3(node.maybe("s3")),
+    )
 
 
 def s3(node: Node | None) -> S3 | None:
@@ -174,8 +180,12 @@ def s3(node: Node | None) -> S3 | None:
 
 
 def checkpoint_policy(node: Node) -> CheckpointPolicy:
-    return CheckpointPolicy(node.get("everySteps", int, 0), node.get("everySeconds", float, 30.0),
-                            max(1, node.get("keep", int, 3)), tuple(map(str, node.get("quarantined", list, []))))
+    return CheckpointPolicy(
+        node.get("everySteps", int, 0),
+        node.get("everySeconds", float, 30.0),
+        max(1, node.get("keep", int, 3)),
+        tuple(map(str, node.get("quarantined", list, []))),
+    )
 
 
 _REQUIRED: Final = object()

@@ -58,11 +58,12 @@ class Driver:
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
         self.record = Record(spec, head_from(os.environ), now())
-        self._lock = threading.RLock()      # a signal's last word comes in the thread that may hold it
+        self._lock = threading.RLock()  # a signal's last word comes in the thread that may hold it
         fallback = Path(tempfile.gettempdir()) / "gyre-progress" / spec.uid
         self.listener = Listener(self.record, self._lock, lambda: self.pusher.soon(), self._park_now)
-        self.pusher = Pusher(sink_from(os.environ, fallback), self._progress, self.listener.obey,
-                             every=spec.push_every_seconds)
+        self.pusher = Pusher(
+            sink_from(os.environ, fallback), self._progress, self.listener.obey, every=spec.push_every_seconds
+        )
 
     def run(self) -> int:
         self.pusher.start()
@@ -116,10 +117,15 @@ class Driver:
                 files, folder = open_storage(data.path, data.s3)
                 found = root(of_folder(files, folder, fs.FileSelector(folder, recursive=True)))
             except (OSError, ValueError) as error:
-                raise Failed("DatasetChanged", f"dataset {data.name!r} cannot be read at {data.path}: {error}") from error
+                raise Failed(
+                    "DatasetChanged", f"dataset {data.name!r} cannot be read at {data.path}: {error}"
+                ) from error
             if found != data.digest:
-                raise Failed("DatasetChanged", f"dataset {data.name!r} is {found} now, not {data.digest} as pinned: "
-                             "restore the files, or let the Dataset take a new version")
+                raise Failed(
+                    "DatasetChanged",
+                    f"dataset {data.name!r} is {found} now, not {data.digest} as pinned: "
+                    "restore the files, or let the Dataset take a new version",
+                )
 
     def _connect(self) -> None:
         import ray

@@ -40,7 +40,11 @@ def finish(spec: RunSpec, checkpoint: str, record: Record) -> None:
     if held is not None:
         truth = truth_of(held, tabular)
         probability = predict(model, encoded(held, encoder, truth))
-        metrics = {"auc": auc(truth, probability), "logLoss": log_loss(truth, probability), "positiveRate": float(truth.mean())}
+        metrics = {
+            "auc": auc(truth, probability),
+            "logLoss": log_loss(truth, probability),
+            "positiveRate": float(truth.mean()),
+        }
         record.evaluated(metrics, baseline(table, held, truth, tabular), held.num_rows, split)
     record.wrote_artifact(write(spec, weights, encoder, tabular, step))
 
@@ -48,8 +52,12 @@ def finish(spec: RunSpec, checkpoint: str, record: Record) -> None:
 def final_weights(spec: RunSpec, checkpoint: str) -> tuple[int, dict[str, Any]]:
     files, storage = open_storage(spec.storage.path, spec.storage.s3)
     with tempfile.TemporaryDirectory(prefix="gyre-") as folder:
-        fs.copy_files(f"{storage}/{spec.uid}/{checkpoint}", folder, source_filesystem=files,
-                      destination_filesystem=fs.LocalFileSystem())
+        fs.copy_files(
+            f"{storage}/{spec.uid}/{checkpoint}",
+            folder,
+            source_filesystem=files,
+            destination_filesystem=fs.LocalFileSystem(),
+        )
         step = check_local(Path(folder), checkpoint)
         return step, torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)["model"]
 
@@ -66,6 +74,7 @@ def predict(model: torch.nn.Module, rows: Rows) -> np.ndarray:
 
 def baseline(table: pa.Table, held: pa.Table, truth: np.ndarray, tabular: Tabular) -> dict[str, Any]:
     """How often it was so for rows of the same group while training; without groups, how often at all."""
+
     def keys(of: pa.Table) -> list[np.ndarray]:
         return [as_strings(of, name).to_numpy() for name in tabular.baseline] or [np.zeros(of.num_rows)]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal["User", "WorkerLost", "Preempted", "RestoreFailed", "Parked", "Framework"]
-MESSAGE_LIMIT: Final = 1000      # characters, docs/run-contract.md
+MESSAGE_LIMIT: Final = 1000  # characters, docs/run-contract.md
 
 
 class Parked(Exception):
@@ -60,7 +60,9 @@ PEER_TEXT: Final = re.compile(
 MEMORY: Final = re.compile(r"OutOfMemoryError|low on memory")
 OURS: Final = re.compile(r"/(gyre_train|site-packages/ray)/")
 SIGNALS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
-    (Parked, "Parked"), (LeavingNode, "Preempted"), (RestoreFailed, "RestoreFailed"),
+    (Parked, "Parked"),
+    (LeavingNode, "Preempted"),
+    (RestoreFailed, "RestoreFailed"),
 )
 ORDER: Final[tuple[Kind, ...]] = ("Parked", "RestoreFailed", "Preempted", "WorkerLost", "User")
 

@@ -22,7 +22,7 @@ class Ledger:
         self._start = self._now = now
         self._account: Account = "starting"
         self._ms: dict[Account, int] = dict.fromkeys(ACCOUNTS, 0)
-        self._marks = [(step, 0)]      # (step a checkpoint holds, productive ms when it was taken), ascending
+        self._marks = [(step, 0)]  # (step a checkpoint holds, productive ms when it was taken), ascending
 
     @property
     def account(self) -> Account:

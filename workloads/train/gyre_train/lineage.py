@@ -11,14 +11,18 @@ from typing import Any, Final
 
 from gyre_train.contract import RunSpec
 
-REVISION: Final = Path("/gyre/code/revision")      # written by the init container that clones a repository
+REVISION: Final = Path("/gyre/code/revision")  # written by the init container that clones a repository
 
 
 def lineage(spec: RunSpec) -> dict[str, Any]:
     """progress.json's `lineage`."""
     frameworks = f"torch {installed('torch').split('+')[0]}, ray {installed('ray')}"
-    return {"code": {"sha256": code_digest(spec), "revision": revision()}, "parameters": parameters(spec),
-            "framework": frameworks, "python": platform.python_version()}
+    return {
+        "code": {"sha256": code_digest(spec), "revision": revision()},
+        "parameters": parameters(spec),
+        "framework": frameworks,
+        "python": platform.python_version(),
+    }
 
 
 def parameters(spec: RunSpec) -> dict[str, str]:

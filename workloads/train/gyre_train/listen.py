@@ -22,7 +22,7 @@ from gyre_train.record import Record
 log = logging.getLogger("gyre.listen")
 
 IDLE: Final = ("Starting", "Recovering")
-TAKE_SECONDS: Final = 0.25           # how often the hub is emptied
+TAKE_SECONDS: Final = 0.25  # how often the hub is emptied
 
 
 def now() -> int:
@@ -33,20 +33,21 @@ def now() -> int:
 class Listener:
     """`record` is shared with the thread that pushes progress: it is only touched under `lock`."""
 
-    def __init__(self, record: Record, lock: AbstractContextManager[Any], news: Callable[[], None],
-                 park: Callable[[], None]) -> None:
+    def __init__(
+        self, record: Record, lock: AbstractContextManager[Any], news: Callable[[], None], park: Callable[[], None]
+    ) -> None:
         self._record, self._lock, self._news, self._park = record, lock, news, park
         self._hub: Any | None = None
         self._files: Any | None = None
         self._command = Command()
-        self._steps_told = False                     # whether our own loop runs on the workers
+        self._steps_told = False  # whether our own loop runs on the workers
         self._ended = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="gyre-verify")
 
     def start(self, hub: Any, files: Any) -> None:
         """`hub`: the actor; `files`: the file system that checkpoints are on."""
         self._hub, self._files = hub, files
-        self.obey(self._command)      # what came before there was a hub
+        self.obey(self._command)  # what came before there was a hub
         threading.Thread(target=self._listen, name="gyre-hub", daemon=True).start()
 
     def obey(self, command: Command) -> None:
@@ -139,6 +140,12 @@ class Listener:
             log.warning("checkpoint %s cannot be read back: %s", name, error)
             return
         with self._lock:
-            self._record.committed(name, step if found.step is None else found.step, size=found.size, digest=found.digest,
-                                   verified=found.ok, at=at)
+            self._record.committed(
+                name,
+                step if found.step is None else found.step,
+                size=found.size,
+                digest=found.digest,
+                verified=found.ok,
+                at=at,
+            )
         self._news()

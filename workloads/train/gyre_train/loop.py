@@ -27,10 +27,10 @@ from gyre_train.hub import Line
 
 log = logging.getLogger("gyre.loop")
 
-AGREE_SECONDS: Final = 0.5            # how often the ranks agree; also how long a command may wait for its step
-LOOK_SECONDS: Final = 1.0             # how often they ask Ray for a notice of preemption; as often as Ray itself looks
-SPACING_SECONDS: Final = 2.0          # between two checkpoints by time: Ray takes one report per poll of its controller
-GRACE_SECONDS: Final = 25.0           # a notice without a deadline: Kubernetes gives 30 s by default
+AGREE_SECONDS: Final = 0.5  # how often the ranks agree; also how long a command may wait for its step
+LOOK_SECONDS: Final = 1.0  # how often they ask Ray for a notice of preemption; as often as Ray itself looks
+SPACING_SECONDS: Final = 2.0  # between two checkpoints by time: Ray takes one report per poll of its controller
+GRACE_SECONDS: Final = 25.0  # a notice without a deadline: Kubernetes gives 30 s by default
 STATE: Final = "state.pt"
 
 
@@ -43,8 +43,9 @@ class Stateful(Protocol):
 class Steps:
     """The numbers of the steps to do, 0-based. Iterate once, on every rank alike."""
 
-    def __init__(self, total: int, policy: CheckpointPolicy, *, steps_per_epoch: int | None = None,
-                 **state: Stateful) -> None:
+    def __init__(
+        self, total: int, policy: CheckpointPolicy, *, steps_per_epoch: int | None = None, **state: Stateful
+    ) -> None:
         import ray.train
 
         self.total, self._policy, self._per_epoch = total, policy, steps_per_epoch
@@ -58,7 +59,7 @@ class Steps:
         self._noticed: Any | None = None
         self._leave_at: float | None = None
         self._save_seconds = 0.0
-        self._done: set[str] = set()              # ids of commands that were carried out
+        self._done: set[str] = set()  # ids of commands that were carried out
         self.start = self._restore()
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,12 +110,19 @@ class Steps:
         self._done.update(given for given in new.values() if given)
         every = self._policy.every_steps
         by_steps = bool(every) and done % every == 0
-        by_time = bool(self._policy.every_seconds) and now - self._saved_at >= max(self._policy.every_seconds, SPACING_SECONDS)
+        by_time = bool(self._policy.every_seconds) and now - self._saved_at >= max(
+            self._policy.every_seconds, SPACING_SECONDS
+        )
         look = now - self._looked_at >= LOOK_SECONDS
         if look:
             self._looked_at = now
-        return {"save": by_steps or by_time or bool(new), "park": new.get("park"), "look": look,
-                "leave": self._leave_at is not None and time.time() >= self._leave_at, "next": self._next(done, now)}
+        return {
+            "save": by_steps or by_time or bool(new),
+            "park": new.get("park"),
+            "look": look,
+            "leave": self._leave_at is not None and time.time() >= self._leave_at,
+            "next": self._next(done, now),
+        }
 
     def _next(self, done: int, now: float) -> int:
         """The step half a second away at the pace since the last agreement, but never beyond a checkpoint by steps."""
@@ -140,9 +148,12 @@ class Steps:
             return False
         self._noticed = info
         deadline = info.deadline_ms / 1000 if info.deadline_ms else time.time() + GRACE_SECONDS
-        self._leave_at = deadline - max(3.0, 3 * self._save_seconds)      # time for one more save
-        log.warning("notice of preemption for ranks %s: checkpoint now, leaving in %.1f s",
-                    info.preempted_ranks, self._leave_at - time.time())
+        self._leave_at = deadline - max(3.0, 3 * self._save_seconds)  # time for one more save
+        log.warning(
+            "notice of preemption for ranks %s: checkpoint now, leaving in %.1f s",
+            info.preempted_ranks,
+            self._leave_at - time.time(),
+        )
         return True
 
     # ── checkpoints ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +215,7 @@ class Steps:
             state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
             for key, item in self._state.items():
                 unwrapped(item).load_state_dict(state[key])
-        except Exception as error:      # whatever does not load is a checkpoint that does not restore
+        except Exception as error:  # whatever does not load is a checkpoint that does not restore
             raise RestoreFailed(name, f"{type(error).__name__}: {error}") from error
 
 

@@ -24,7 +24,7 @@ from gyre_train.contract import Command, encoded
 log = logging.getLogger("gyre.progress")
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-REQUEST_SECONDS: Final = (3.05, 10.0)      # connect, read
+REQUEST_SECONDS: Final = (3.05, 10.0)  # connect, read
 RETRY_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -61,14 +61,17 @@ class ConfigMap:
         self._url = f"{server}/api/v1/namespaces/{namespace}/configmaps/{name}"
         self._account = account
         self._session = requests.Session()
-        self._session.trust_env = False      # a proxy or CA bundle of the environment is not meant for the API server
+        self._session.trust_env = False  # a proxy or CA bundle of the environment is not meant for the API server
         certificate = account / "ca.crt"
         self._session.verify = str(certificate) if certificate.exists() else True
 
     def push(self, progress: str) -> Command:
         token = (self._account / "token").read_text(encoding="utf-8").strip()
         answer = self._session.patch(
-            self._url, params={"fieldManager": "gyre-driver"}, timeout=REQUEST_SECONDS, allow_redirects=False,
+            self._url,
+            params={"fieldManager": "gyre-driver"},
+            timeout=REQUEST_SECONDS,
+            allow_redirects=False,
             data=json.dumps({"data": {"progress.json": progress}}).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"},
         )
@@ -91,8 +94,15 @@ def sink_from(environment: Mapping[str, str], fallback: Path) -> Sink:
 class Pusher:
     """A thread that pushes `snapshot()` and hands every new command to `obey`."""
 
-    def __init__(self, sink: Sink, snapshot: Callable[[], dict[str, Any]], obey: Callable[[Command], None], *,
-                 every: float, retry: tuple[float, ...] = RETRY_SECONDS) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        snapshot: Callable[[], dict[str, Any]],
+        obey: Callable[[Command], None],
+        *,
+        every: float,
+        retry: tuple[float, ...] = RETRY_SECONDS,
+    ) -> None:
         self._sink, self._snapshot, self._obey = sink, snapshot, obey
         self._every, self._retry = every, retry
         self._news = threading.Event()
@@ -125,14 +135,14 @@ class Pusher:
             self._news.clear()
             delay = self._every if self._push() else self._retry[min(self._failures, len(self._retry)) - 1]
             if self._failures:
-                self._closing.wait(delay)        # while nobody answers, news do not make us ask more often
+                self._closing.wait(delay)  # while nobody answers, news do not make us ask more often
             else:
                 self._news.wait(delay)
 
     def _push(self) -> bool:
         try:
             command = self._sink.push(encoded(self._snapshot()))
-        except Exception as error:      # whatever it is, the run goes on
+        except Exception as error:  # whatever it is, the run goes on
             self._failures += 1
             if self._failures in (1, 10) or self._failures % 100 == 0:
                 log.warning("progress was not delivered (%d times in a row): %s", self._failures, error)

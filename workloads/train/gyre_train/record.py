@@ -19,7 +19,7 @@ from typing import Any, Final
 from gyre_train.contract import METRICS_KEPT, RESTARTS_KEPT, VERSION, FailureClass, RunSpec, State, timestamp
 from gyre_train.ledger import Ledger
 
-RATE_WINDOW_MS: Final = 10_000     # steps per second are of the last ten seconds
+RATE_WINDOW_MS: Final = 10_000  # steps per second are of the last ten seconds
 
 
 class Record:
@@ -34,9 +34,9 @@ class Record:
         self._total: int | None = None
         self._latest: dict[str, float] = {}
         self._best: dict[str, float] = {}
-        self._rate: list[tuple[int, int]] = []        # (ms, step)
+        self._rate: list[tuple[int, int]] = []  # (ms, step)
         self._checkpoint: dict[str, Any] | None = None
-        self._blocked: dict[int, float] = {}          # step of a checkpoint -> seconds the steps stood still for it
+        self._blocked: dict[int, float] = {}  # step of a checkpoint -> seconds the steps stood still for it
         self._restore: dict[str, Any] | None = None
         self._restarts: list[dict[str, Any]] = []
         self._restart_count = 0
@@ -147,8 +147,14 @@ class Record:
         if self._checkpoint and self._checkpoint["step"] > step:
             return
         self._checkpoint = {
-            "name": name, "uri": f"{self._spec.storage.uri}/{self._spec.uid}/{name}", "step": step, "time": timestamp(at),
-            "bytes": size, "digest": digest, "verified": verified, "blockedSeconds": round(self._blocked.pop(step, 0.0), 3),
+            "name": name,
+            "uri": f"{self._spec.storage.uri}/{self._spec.uid}/{name}",
+            "step": step,
+            "time": timestamp(at),
+            "bytes": size,
+            "digest": digest,
+            "verified": verified,
+            "blockedSeconds": round(self._blocked.pop(step, 0.0), 3),
         }
         self._blocked = {later: seconds for later, seconds in self._blocked.items() if later > step}
 
@@ -157,8 +163,17 @@ class Record:
         if self._lost_at is None:
             self._restart_count += 1
             self._lost_at = at
-            self._restarts.append({"at": timestamp(at), "cause": cause, "message": message[:500], "fromStep": self._step,
-                                   "toStep": None, "resumedAt": None, "secondsLost": None})
+            self._restarts.append(
+                {
+                    "at": timestamp(at),
+                    "cause": cause,
+                    "message": message[:500],
+                    "fromStep": self._step,
+                    "toStep": None,
+                    "resumedAt": None,
+                    "secondsLost": None,
+                }
+            )
             del self._restarts[:-RESTARTS_KEPT]
         self._ledger.enter("recovering", at)
         self._state = "Recovering"
@@ -169,7 +184,12 @@ class Record:
 
     def evaluated(self, metrics: Mapping[str, Any], baseline: Mapping[str, Any] | None, rows: int, split: str) -> None:
         kept = {name: number for name, value in metrics.items() if (number := finite(value)) is not None}
-        self._evaluation = {"metrics": kept, "baseline": dict(baseline) if baseline else None, "rows": rows, "split": split}
+        self._evaluation = {
+            "metrics": kept,
+            "baseline": dict(baseline) if baseline else None,
+            "rows": rows,
+            "split": split,
+        }
         self.measured(kept)
 
     def wrote_artifact(self, artifact: Mapping[str, Any]) -> None:
@@ -181,15 +201,25 @@ class Record:
         """progress.json as of `at`."""
         ledger = self._ledger.seconds(at)
         return {
-            "version": VERSION, "attempt": self._spec.attempt, "head": self._head,
-            "started": timestamp(self._started), "heartbeat": timestamp(self._ledger.now),
-            "state": self._state, "step": self._step, "totalSteps": self._total, "epoch": self._epoch,
+            "version": VERSION,
+            "attempt": self._spec.attempt,
+            "head": self._head,
+            "started": timestamp(self._started),
+            "heartbeat": timestamp(self._ledger.now),
+            "state": self._state,
+            "step": self._step,
+            "totalSteps": self._total,
+            "epoch": self._epoch,
             "stepsPerSecond": self._steps_per_second(),
             "metrics": {"latest": dict(self._latest), "best": dict(self._best)},
             "checkpoint": dict(self._checkpoint) if self._checkpoint else None,
             "restore": dict(self._restore) if self._restore else None,
-            "restarts": [dict(restart) for restart in self._restarts], "restartCount": self._restart_count,
-            "ledger": ledger, "failure": self._failure, "artifact": self._artifact, "evaluation": self._evaluation,
+            "restarts": [dict(restart) for restart in self._restarts],
+            "restartCount": self._restart_count,
+            "ledger": ledger,
+            "failure": self._failure,
+            "artifact": self._artifact,
+            "evaluation": self._evaluation,
             "lineage": self._lineage,
         }
 

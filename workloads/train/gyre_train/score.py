@@ -15,7 +15,7 @@ def auc(truth: np.ndarray, score: np.ndarray) -> float:
         return float("nan")
     _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    rank = (last - (counts - 1) / 2)[place]          # average rank of a tie, 1-based
+    rank = (last - (counts - 1) / 2)[place]  # average rank of a tie, 1-based
     return float((rank[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 

@@ -37,8 +37,14 @@ def spec() -> RunSpec:
 def on_its_own() -> RunSpec:
     """A run without an operator."""
     folder = os.environ.get("GYRE_STORAGE_PATH") or str(Path.home() / "gyre-runs")
-    return RunSpec(uid=os.environ.get("GYRE_RUN_NAME", "local"), job="local/local", attempt=1, workers=Workers(),
-                   storage=Storage(folder, folder), checkpoint=CheckpointPolicy())
+    return RunSpec(
+        uid=os.environ.get("GYRE_RUN_NAME", "local"),
+        job="local/local",
+        attempt=1,
+        workers=Workers(),
+        storage=Storage(folder, folder),
+        checkpoint=CheckpointPolicy(),
+    )
 
 
 # ── on the head ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -67,14 +73,23 @@ def trainer(run_spec: RunSpec, train: Callable[[dict[str, Any]], Any], config: d
         return train(config)
 
     return TorchTrainer(
-        on_worker, train_loop_config=config,
+        on_worker,
+        train_loop_config=config,
         # One worker a pod where pods have room for one; on one machine they share it.
-        scaling_config=ScalingConfig(num_workers=run_spec.workers.count, use_gpu=run_spec.workers.gpu > 0,
-                                     resources_per_worker=needs, placement_strategy="SPREAD"),
-        run_config=RunConfig(name=run_spec.uid, storage_path=folder, storage_filesystem=files if remote else None,
-                             failure_config=FailureConfig(max_failures=-1),
-                             logging_config=LoggingConfig(log_level="WARNING"),      # INFO is a line per rank and report
-                             checkpoint_config=CheckpointConfig(num_to_keep=run_spec.checkpoint.keep)),
+        scaling_config=ScalingConfig(
+            num_workers=run_spec.workers.count,
+            use_gpu=run_spec.workers.gpu > 0,
+            resources_per_worker=needs,
+            placement_strategy="SPREAD",
+        ),
+        run_config=RunConfig(
+            name=run_spec.uid,
+            storage_path=folder,
+            storage_filesystem=files if remote else None,
+            failure_config=FailureConfig(max_failures=-1),
+            logging_config=LoggingConfig(log_level="WARNING"),  # INFO is a line per rank and report
+            checkpoint_config=CheckpointConfig(num_to_keep=run_spec.checkpoint.keep),
+        ),
     )
 
 
@@ -83,8 +98,9 @@ def save_artifact(folder: str | Path) -> None:
     Session.artifact = Path(folder)
 
 
-def evaluated(metrics: Mapping[str, float], *, baseline: Mapping[str, Any] | None = None, rows: int = 0,
-              split: str = "") -> None:
+def evaluated(
+    metrics: Mapping[str, float], *, baseline: Mapping[str, Any] | None = None, rows: int = 0, split: str = ""
+) -> None:
     """What the model is worth on rows it was not trained on. `baseline`: {"name": …, "metrics": {…}}."""
     Session.evaluation = (dict(metrics), dict(baseline) if baseline else None, rows, split)
 

@@ -74,8 +74,13 @@ class Encoder:
 
     @staticmethod
     def of_json(raw: Mapping[str, Any]) -> Encoder:
-        return Encoder(tuple(Feature(**feature) for feature in raw["features"]), raw["mean"], raw["std"], tuple(raw["flagged"]),
-                       {name: tuple(values) for name, values in raw["vocabulary"].items()})
+        return Encoder(
+            tuple(Feature(**feature) for feature in raw["features"]),
+            raw["mean"],
+            raw["std"],
+            tuple(raw["flagged"]),
+            {name: tuple(values) for name, values in raw["vocabulary"].items()},
+        )
 
 
 def learn_encoder(table: pa.Table, features: Sequence[Feature]) -> Encoder:
@@ -91,8 +96,10 @@ def learn_encoder(table: pa.Table, features: Sequence[Feature]) -> Encoder:
         else:
             seen = pc.unique(as_strings(table, feature.name)).drop_null().to_pylist()
             if len(seen) > VOCABULARY_LIMIT:
-                raise UserError(f"feature {feature.name!r} has {len(seen)} different values, more than {VOCABULARY_LIMIT}: "
-                                "leave it out, or make it Numeric")
+                raise UserError(
+                    f"feature {feature.name!r} has {len(seen)} different values, more than {VOCABULARY_LIMIT}: "
+                    "leave it out, or make it Numeric"
+                )
             vocabulary[feature.name] = tuple(sorted(seen))
     return Encoder(tuple(features), mean, std, tuple(flagged), vocabulary)
 
@@ -147,7 +154,9 @@ def as_floats(table: pa.Table, name: str) -> np.ndarray:
     try:
         values: np.ndarray = pc.cast(table[name], pa.float64()).to_numpy().astype(np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UserError(f"feature {name!r} is {table[name].type}, not a number: make it Categorical or leave it out") from error
+        raise UserError(
+            f"feature {name!r} is {table[name].type}, not a number: make it Categorical or leave it out"
+        ) from error
     return values
 
 

@@ -25,7 +25,7 @@ from gyre_train.faults import UserError
 from gyre_train.storage import open_storage
 from gyre_train.table import Encoder, Feature, automatic_features, learn_encoder, partitions, read
 
-REPORT_STEPS: Final = 20       # the loss is read from the device once per so many steps, as their mean
+REPORT_STEPS: Final = 20  # the loss is read from the device once per so many steps, as their mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Tabular:
 
     target: str
     above: float | None
-    features: tuple[Feature, ...]          # empty: automatic
+    features: tuple[Feature, ...]  # empty: automatic
     ignore: tuple[str, ...]
     train: str
-    holdout: str | None                    # a dataset; None with last_partition: the last partition of `train`
+    holdout: str | None  # a dataset; None with last_partition: the last partition of `train`
     last_partition: bool
     baseline: tuple[str, ...]
     epochs: int
@@ -52,7 +52,13 @@ class Tabular:
 
 # Fields that spec.parameters may set, and what makes a string into one.
 PARAMETERS: Final[Mapping[str, Any]] = {
-    "epochs": int, "batchSize": int, "learningRate": float, "weightDecay": float, "dropout": float, "seed": int, "maxSteps": int,
+    "epochs": int,
+    "batchSize": int,
+    "learningRate": float,
+    "weightDecay": float,
+    "dropout": float,
+    "seed": int,
+    "maxSteps": int,
     "hidden": lambda text: [int(width) for width in text.split(",")],
 }
 
@@ -62,18 +68,27 @@ def parse(spec: RunSpec) -> Tabular:
     try:
         node = Node({**(spec.tabular or {}), **from_parameters(spec.parameters)}, "spec.entrypoint.tabular")
         target, holdout = node.child("target"), node.maybe("holdout")
-        features = [Feature(child.get("name", str), child.one_of("type", "Numeric", "Categorical"))
-                    for child in node.children("features")]
+        features = [
+            Feature(child.get("name", str), child.one_of("type", "Numeric", "Categorical"))
+            for child in node.children("features")
+        ]
         return Tabular(
-            target=target.get("column", str), above=target.get("above", float, None), features=tuple(features),
-            ignore=tuple(node.get("ignore", list, [])), train=node.child("train").get("dataset", str),
+            target=target.get("column", str),
+            above=target.get("above", float, None),
+            features=tuple(features),
+            ignore=tuple(node.get("ignore", list, [])),
+            train=node.child("train").get("dataset", str),
             holdout=holdout.get("dataset", str, None) if holdout else None,
             last_partition=holdout.get("lastPartition", bool, False) if holdout else False,
             baseline=tuple((node.maybe("baseline") or Node({}, "baseline")).get("by", list, [])),
-            epochs=node.get("epochs", int, 5), batch_size=node.get("batchSize", int, 512),
-            learning_rate=node.get("learningRate", float, 1e-3), weight_decay=node.get("weightDecay", float, 0.0),
-            dropout=node.get("dropout", float, 0.0), hidden=tuple(node.get("hidden", list, [64, 32])),
-            seed=node.get("seed", int, 0), max_steps=node.get("maxSteps", int, None),
+            epochs=node.get("epochs", int, 5),
+            batch_size=node.get("batchSize", int, 512),
+            learning_rate=node.get("learningRate", float, 1e-3),
+            weight_decay=node.get("weightDecay", float, 0.0),
+            dropout=node.get("dropout", float, 0.0),
+            hidden=tuple(node.get("hidden", list, [64, 32])),
+            seed=node.get("seed", int, 0),
+            max_steps=node.get("maxSteps", int, None),
         )
     except (ContractError, ValueError) as error:
         raise UserError(str(error)) from error
@@ -105,7 +120,9 @@ def tables(spec: RunSpec, tabular: Tabular) -> tuple[pa.Table, pa.Table | None, 
     if tabular.last_partition:
         parts = partitions(files, folder)
         if len(parts) < 2:
-            raise UserError(f"holdout.lastPartition: dataset {tabular.train!r} has {len(parts)} partition; it needs two or more")
+            raise UserError(
+                f"holdout.lastPartition: dataset {tabular.train!r} has {len(parts)} partition; it needs two or more"
+            )
         kept, held = read(files, folder, parts[:-1]), read(files, folder, parts[-1:])
         return labelled(kept, tabular), labelled(held, tabular), f"last partition {parts[-1]} of {tabular.train}"
     if tabular.holdout is None:
@@ -204,7 +221,7 @@ def train_worker(config: dict[str, Any]) -> None:
         epoch, batch = divmod(step, per_epoch)
         if epoch != of_epoch:
             order, of_epoch = order_of(len(rows), tabular.seed, epoch), epoch
-        whole = order[batch * tabular.batch_size:(batch + 1) * tabular.batch_size]
+        whole = order[batch * tabular.batch_size : (batch + 1) * tabular.batch_size]
         if tabular.dropout:
             torch.manual_seed(hash((tabular.seed, step, rank)) & 0x7FFFFFFF)
         running += one_step(model, optimizer, rows, whole, rank, world, device, rate(tabular, step, total))
@@ -223,8 +240,16 @@ def rate(tabular: Tabular, step: int, total: int) -> float:
     return tabular.learning_rate * 0.5 * (1 + math.cos(math.pi * step / total))
 
 
-def one_step(model: nn.Module, optimizer: torch.optim.Optimizer, rows: Rows, whole: torch.Tensor, rank: int, world: int,
-             device: torch.device, learning_rate: float) -> torch.Tensor:
+def one_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    rows: Rows,
+    whole: torch.Tensor,
+    rank: int,
+    world: int,
+    device: torch.device,
+    learning_rate: float,
+) -> torch.Tensor:
     """This rank's share of the batch; the gradient is that of the mean over the whole batch, at any number of workers.
 
     DistributedDataParallel takes the mean over ranks, so the sum of a share is divided by (whole batch / world).

@@ -57,7 +57,7 @@ class Watch(ControllerCallback, ReportCallback, WorkerGroupCallback):  # type: i
         try:
             self._line = self._line or Line()
             self._line.post(kind, **event)
-        except Exception:      # watching must not end what is watched
+        except Exception:  # watching must not end what is watched
             log.exception("the driver could not be told %s", kind)
 
     def before_worker_group_start(self, worker_group_context: Any) -> None:
@@ -66,7 +66,9 @@ class Watch(ControllerCallback, ReportCallback, WorkerGroupCallback):  # type: i
     def after_report(self, training_report: Any, metrics: list[dict[str, Any]]) -> None:
         Counter.losses = 0
         checkpoint = training_report.checkpoint
-        numbers = {name: value for name, value in (metrics[0] if metrics else {}).items() if isinstance(value, int | float)}
+        numbers = {
+            name: value for name, value in (metrics[0] if metrics else {}).items() if isinstance(value, int | float)
+        }
         self._post("reported", checkpoint=checkpoint.path if checkpoint else None, metrics=numbers)
 
 
