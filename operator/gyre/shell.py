@@ -24,7 +24,7 @@ from gyre.api.effects import Gvk
 from gyre.api.kind import Kind
 from gyre.engine.engine import Engine, Settings
 from gyre.engine.sweep import MANAGED_SELECTOR
-from gyre.kube.client import KubeApi
+from gyre.kube.client import PAGE, KubeApi
 
 log = logging.getLogger("gyre.shell")
 
@@ -49,7 +49,7 @@ def configure(settings: kopf.OperatorSettings, watched: Mapping[Gvk, bool]) -> N
     settings.peering.standalone = True
     settings.persistence.finalizer = "gyre.dev/kopf"
     settings.persistence.diffbase_storage = NoDiffs()
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = PAGE
     settings.networking.request_timeout = 30
     for gvk, managed in watched.items():
         if managed:

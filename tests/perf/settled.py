@@ -49,7 +49,7 @@ def measure(bench: Bench, objects: int, *, window: float) -> Settled:
     writes, cpu = _written(bench, offset), operator.cpu_seconds() - cpu
     watched = int(operator.metric("gyre_objects"))
     offset = bench.audit_offset()
-    assert operator.stop() == 0
+    assert operator.stop() == 0, operator.tail()
     began = time.monotonic()
     again = bench.operator()
 

@@ -50,10 +50,19 @@ def apply(
         _remove(after, path)
     for path in mine:
         _set(after, path, _value(manifest, path))
+    # What two apply alike they own together; what is changed by force is lost to the others.
+    taken = frozenset(path for path in mine if _missing_or(live, path) != _value(manifest, path))
     for name in owners:
-        owners[name] = owners[name] - mine
+        owners[name] = owners[name] - taken
     owners[manager] = mine
     return after
+
+
+def _missing_or(tree: Any, path: Path) -> Any:
+    """The value at a path, or None where there is none."""
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
 
 
 def _value(tree: Any, path: Path) -> Any:

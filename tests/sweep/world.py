@@ -117,7 +117,12 @@ class World:
                 raise errors.NotFound(404, "NotFound", f"{ref} not found")
             return self.create(ref, manifest, manager=manager)
         self._check_preconditions(ref, live, manifest["metadata"])
+        owned = dict(self.owners[ref])
         after = fieldsets.apply(live, self.owners[ref], manager, manifest, subresource or None)
+        if (
+            after == live and owned != self.owners[ref]
+        ):  # who owns what is a part of the object, and a change of it an event
+            return self._store(ref, live, dict(after), "MODIFIED")
         return self._update(ref, live, after)
 
     def replace(self, ref: Ref, manifest: Manifest, *, manager: str = "actor") -> Object:

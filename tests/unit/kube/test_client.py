@@ -122,8 +122,8 @@ def test_a_list_is_read_in_chunks_and_its_items_know_their_kind() -> None:
     items = server.tell(story)
     assert [(item["apiVersion"], item["kind"]) for item in items] == [("v1", "ConfigMap")] * 2
     assert [path for _, path, _, _ in server.asked] == [
-        "/api/v1/configmaps?limit=500&labelSelector=a%3Db",
-        "/api/v1/configmaps?limit=500&labelSelector=a%3Db&continue=t%26k",
+        "/api/v1/configmaps?limit=100&labelSelector=a%3Db",
+        "/api/v1/configmaps?limit=100&labelSelector=a%3Db&continue=t%26k",
     ]
 
 
