@@ -20,8 +20,8 @@ from tests.e2e.place import Place
 from gyre.api import gvks
 
 pytestmark = pytest.mark.e2e
-PAIRS = 4
-STEPS = 4000
+PAIRS = 3
+STEPS = 1000
 WORKERS = 2
 GOAL = 1.02
 
