@@ -7,6 +7,7 @@ Never      builds what was not asked for: the API tests need two of the nine pro
 
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -97,15 +98,19 @@ def build(layout: Layout, only: Iterable[str] = ()) -> str:
         absent = missing(where, programs)
         if absent:
             _go_build(layout, where, absent)
-        if any(program.name == "kuberay-operator" for program in programs):
-            _keep_kuberay_config(layout, where)
+        _keep_kuberay_config(layout, where)
     return f"built {len(absent)} of {len(programs)}" if absent else "cached"
 
 
-def _go_build(layout: Layout, where: Path, programs: tuple[Program, ...]) -> None:
+def _go() -> str:
     go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if go is None:
         raise Refused("Go is needed once to build Kubernetes; install Go 1.25 or newer and put it on PATH")
+    return go
+
+
+def _go_build(layout: Layout, where: Path, programs: tuple[Program, ...]) -> None:
+    go = _go()
     where.mkdir(parents=True, exist_ok=True)
     for torn in where.parent.glob(".building-*"):
         # Of a build that was killed: the lock is ours, so nobody is writing there.
@@ -130,8 +135,9 @@ def _keep_kuberay_config(layout: Layout, where: Path) -> None:
     kept = where / KUBERAY_CONFIG
     if kept.exists():
         return
-    listed = ["go", "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", "github.com/ray-project/kuberay/ray-operator"]
-    source = Path(commands.run(listed, folder=layout.modules).strip()) / "config"
+    # `go list -m` would name no folder while the module is not downloaded, as when only the API server was built.
+    asked = [_go(), "mod", "download", "-json", "github.com/ray-project/kuberay/ray-operator"]
+    source = Path(json.loads(commands.run(asked, folder=layout.modules))["Dir"]) / "config"
     with tempfile.TemporaryDirectory(dir=where, prefix=".copying-") as scratch:
         for part in ("crd", "rbac", "manager", "default"):
             # Without modes: the module cache is read-only, and nobody could delete a read-only copy.
