@@ -1,6 +1,6 @@
 """Ray Train alone, nothing of gyre's: it runs the same way in a RayJob written by hand. Writes how long it took.
 
-Environment: GYRE_STORAGE_PATH and GYRE_RUN_NAME as gyre sets them, RESULT (a file), STEPS, WORKERS.
+Environment: GYRE_STORAGE_PATH and GYRE_RUN_NAME as gyre sets them, RESULT (a file below that path), STEPS, WORKERS.
 """
 
 import json
@@ -40,11 +40,12 @@ def main() -> None:
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
+    storage = os.environ["GYRE_STORAGE_PATH"]
     trainer = TorchTrainer(
         train,
-        train_loop_config={"steps": int(os.environ["STEPS"]), "result": os.environ["RESULT"]},
+        train_loop_config={"steps": int(os.environ["STEPS"]), "result": f"{storage}/{os.environ['RESULT']}"},
         scaling_config=ScalingConfig(num_workers=int(os.environ["WORKERS"]), placement_strategy="SPREAD"),
-        run_config=RunConfig(name=os.environ["GYRE_RUN_NAME"], storage_path=os.environ["GYRE_STORAGE_PATH"]),
+        run_config=RunConfig(name=os.environ["GYRE_RUN_NAME"], storage_path=storage),
     )
     trainer.fit()
 
