@@ -75,7 +75,13 @@ class Engine:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def fill(self) -> None:
-        self.absent = await fill(self._api, self.cache, self.routes.watched())
+        while True:
+            try:
+                self.absent = await fill(self._api, self.cache, self.routes.watched())
+                break
+            except errors.Unavailable as problem:  # as while the storage of a new CRD is being initialised (429)
+                log.warning("the API server is not ready: %s; asking again", problem)
+                await asyncio.sleep(problem.retry_after or 1.0)
         for gvk in self.routes.watched():
             OBJECTS.labels(gvk.kind).set(len(self.cache.entries(gvk)))
         if self.absent:
