@@ -21,7 +21,7 @@ from gyre.api import gvks
 
 pytestmark = pytest.mark.e2e
 PAIRS = 3
-STEPS = 1000
+STEPS = 250
 WORKERS = 2
 GOAL = 1.02
 

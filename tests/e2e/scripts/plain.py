@@ -23,7 +23,7 @@ def train(config: dict[str, Any]) -> None:
     for step in range(config["steps"]):
         for _ in range(8):
             matrix = torch.tanh(matrix @ matrix)
-        if (step + 1) % 250 == 0:
+        if (step + 1) % 60 == 0:
             if ray.train.get_context().get_world_rank() == 0:
                 with tempfile.TemporaryDirectory() as folder:
                     torch.save({"matrix": matrix}, f"{folder}/state.pt")
