@@ -12,25 +12,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from gyre.adapters.pods import moment
+from gyre.api import restricted
 from gyre.api.effects import Manifest
 
 JOB_NAME_LABEL: Final = "batch.kubernetes.io/job-name"
 """Set on every pod by the Job controller, since Kubernetes 1.27."""
-
-NOBODY: Final = 65532
-
-POD_SECURITY: Final = {
-    "runAsNonRoot": True,
-    "runAsUser": NOBODY,
-    "runAsGroup": NOBODY,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-CONTAINER_SECURITY: Final = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
-"""Together: Pod Security Standards, level restricted, and no file but those of the volumes is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +59,7 @@ def job(
     owns_files: bool,
 ) -> Manifest:
     """A Job of one restricted container with a `/tmp`. `owns_files`: the volumes' files are made its own group's."""
-    group = {"fsGroup": NOBODY, "fsGroupChangePolicy": "OnRootMismatch"} if owns_files else {}
+    group = restricted.OWNS_FILES if owns_files else {}
     mounts = [*container.get("volumeMounts", ()), {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - in the pod
     return {
         "apiVersion": "batch/v1",
@@ -94,12 +80,12 @@ def job(
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": 10,
-                    "securityContext": {**POD_SECURITY, **group},
+                    "securityContext": {**restricted.POD, **group},
                     "containers": [
                         {
                             **container,
                             "imagePullPolicy": "IfNotPresent",
-                            "securityContext": CONTAINER_SECURITY,
+                            "securityContext": restricted.CONTAINER,
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                             "volumeMounts": mounts,
                         }

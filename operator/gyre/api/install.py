@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from gyre.api import rbac
+from gyre.api import rbac, restricted
 from gyre.api.effects import Manifest
 from gyre.api.kind import Kind
 from gyre.api.markers import Json
@@ -22,20 +22,6 @@ NAME: Final = rbac.NAME
 LABELS: Final = rbac.LABELS
 SELECTOR: Final = {"app.kubernetes.io/name": "gyre", "app.kubernetes.io/component": "operator"}
 PROBES, METRICS = 8080, 9090
-
-UNPRIVILEGED: Final = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-NOBODY: Final = {
-    "runAsNonRoot": True,
-    "runAsUser": 65532,
-    "runAsGroup": 65532,
-    "fsGroup": 65532,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-"""Pod Security Standard *restricted*: kubernetes/website `concepts/security/pod-security-standards.md`, v1.35."""
 
 
 def manifests(
@@ -111,7 +97,7 @@ def _pod(image: str, namespace: str) -> Json:
     return {
         "serviceAccountName": NAME,
         "automountServiceAccountToken": False,
-        "securityContext": NOBODY,
+        "securityContext": {**restricted.POD, "fsGroup": restricted.NOBODY},
         "terminationGracePeriodSeconds": 30,
         "topologySpreadConstraints": [
             {
@@ -139,7 +125,7 @@ def _container(image: str, namespace: str) -> Json:
         "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 6, "timeoutSeconds": 5},
         "readinessProbe": {**probe, "periodSeconds": 10, "timeoutSeconds": 5},
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": UNPRIVILEGED,
+        "securityContext": restricted.CONTAINER,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True},

@@ -108,8 +108,8 @@ class Writer:
                     changed |= await self._apply(manifest, guard, manager, unchecked, maker)
                 case Create(manifest):
                     changed |= await self._create(manifest, manager, unchecked, maker)
-                case Delete(ref, uid):
-                    changed |= await self._delete(ref, uid, unchecked, by)
+                case Delete(ref, seen):
+                    changed |= await self._delete(ref, seen, unchecked, by)
                 case Note():
                     pass
         return changed

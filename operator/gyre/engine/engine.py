@@ -70,7 +70,6 @@ class Engine:
         self.reconciler = Reconciler(self.routes.kinds, self.cache, writer, recorder, now=now, monotonic=clock)
         self.absent: set[Gvk] = set()
         self.filled = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

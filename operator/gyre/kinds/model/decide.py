@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from gyre.api.kind import Decision
+from gyre.api.objective import Goal
 from gyre.api.terms import Reason as Reasons
-from gyre.kinds.model.model import Goal, Model
+from gyre.kinds.model.model import Model
 from gyre.kinds.model.observe import Observed
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from gyre.api import gvks
 from gyre.api.fields import BigCount, Digest, Line, Number, Text, Time, Word, clipped
 from gyre.api.markers import Column, ListType, MaxItems, MaxLength
+from gyre.api.objective import Goal
 from gyre.api.schema import Resource, Schema, Status
 from gyre.api.terms import Term
 
@@ -32,13 +33,6 @@ class Risk(Term):
     MINIMAL = "Minimal", "no obligations"
     LIMITED = "Limited", "people must be told that they deal with a model"
     HIGH = "High", "a use listed in Annex III: assessment, human oversight and records are due"
-
-
-class Goal(Term):
-    """Which way is better."""
-
-    MAXIMIZE = "Maximize", "more is better"
-    MINIMIZE = "Minimize", "less is better"
 
 
 class Objective(Schema):

@@ -29,16 +29,10 @@ from gyre.api.markers import (
     exactly_one_of,
 )
 from gyre.api.model import Schema
+from gyre.api.objective import Goal
 from gyre.api.terms import Term
 from gyre.kinds.trainingjob.entrypoint import Path
 from gyre.kinds.trainingjob.policy import FailureClass
-
-
-class Goal(Term):
-    """Which way is better."""
-
-    MAXIMIZE = "Maximize", "more is better"
-    MINIMIZE = "Minimize", "less is better"
 
 
 class Framework(Term):

@@ -14,6 +14,7 @@ from gyre.adapters import storage
 from gyre.adapters.kuberay import NO_HEAD_RESTART, QUEUE_LABEL, RAY_VERSION
 from gyre.adapters.pods import GPU
 from gyre.adapters.storage import Reach
+from gyre.api import restricted
 from gyre.api.kind import MANAGED_BY
 from gyre.api.quantities import parse_quantity
 from gyre.kinds.trainingjob.entrypoint import Git
@@ -24,7 +25,6 @@ from gyre.kinds.trainingjob.parts import Bucket, Claim
 
 CODE, RUN, DATA, STORAGE, WARM = "/gyre/code", "/gyre/run", "/gyre/data", "/gyre/storage", "/gyre/warmstart"
 ENTRYPOINT: Final = "/opt/venv/bin/python -m gyre_train"
-NOBODY: Final = 65532
 
 DRAIN_SECONDS: Final = 30
 """RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S: what `ray start --block` gives itself after SIGTERM (Ray 2.60)."""
@@ -51,20 +51,6 @@ RAY_ENV: Final = {
     "HOME": "/tmp",  # noqa: S108 - an emptyDir
 }
 """For head and workers alike; why and what it was measured to bring: docs/run-contract.md, "Environment the operator sets"."""
-
-CONTAINER_SECURITY: Final = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
-POD_SECURITY: Final = {
-    "runAsNonRoot": True,
-    "runAsUser": NOBODY,
-    "runAsGroup": NOBODY,
-    "fsGroup": NOBODY,
-    "fsGroupChangePolicy": "OnRootMismatch",
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 REPOSITORY: Final = f"{CODE}/repository"
 """Not CODE itself: that is root's, and git refuses to work in somebody else's folder (safe.directory)."""
@@ -184,7 +170,7 @@ def _pod(
             "enableServiceLinks": False,
             "restartPolicy": "Always",  # an OOM kill is only written down in a container that starts again
             "terminationGracePeriodSeconds": GRACE_SECONDS,
-            "securityContext": POD_SECURITY,
+            "securityContext": {**restricted.POD, **restricted.OWNS_FILES},
             **{key: value for key, value in placement.items() if value},
             "containers": [
                 {
@@ -196,7 +182,7 @@ def _pod(
                         "requests": dict(amounts),
                         "limits": {key: value for key, value in amounts.items() if key != "cpu"},
                     },
-                    "securityContext": CONTAINER_SECURITY,
+                    "securityContext": restricted.CONTAINER,
                     "volumeMounts": [
                         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
                         *mounts,
@@ -266,7 +252,7 @@ def _clone(job: TrainingJob, git: Git) -> dict[str, Any]:
             {"name": "GYRE_GIT_REVISION", "value": git.revision},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108
         ],
-        "securityContext": CONTAINER_SECURITY,
+        "securityContext": restricted.CONTAINER,
         "volumeMounts": [
             {"name": "code", "mountPath": CODE},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
