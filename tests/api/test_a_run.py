@@ -69,10 +69,13 @@ def test_a_users_error_is_failed_at_once_and_for_good(cluster: Cluster, team: Te
     job = cluster.wait(team.job("flights"), "is stalled", holds("Stalled"))
     assert compute(job).verdict is Verdict.FAILED
     assert "NameError: colunm" in condition(job, "Ready")["message"]
-    events = cluster.list(gvks.EVENT, team.namespace)
-    assert [e["type"] for e in events if e["involvedObject"]["name"] == "flights" and "colunm" in e["message"]] == [
-        "Warning"
-    ]
+
+    def told() -> list[str]:
+        """Types of the Events that say so; the status is written first, the Event after it."""
+        events = cluster.list(gvks.EVENT, team.namespace)
+        return [e["type"] for e in events if e["involvedObject"]["name"] == "flights" and "colunm" in e["message"]]
+
+    assert until("the error is told", told) == ["Warning"]
 
 
 def test_every_write_is_signed_by_its_kind(cluster: Cluster, team: Team, operator: Operator):
