@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gyre_data.__main__ import LIMIT, tell
+from gyre_data.termination import LIMIT, tell
 from gyre_train.contract import PROGRESS_LIMIT, Command, ContractError, RunSpec, encoded, timestamp
 from gyre_train.record import Record
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import fs
 
+from gyre_train.encoder import Encoder, Feature
 from gyre_train.faults import UserError
 from gyre_train.score import auc, log_loss, rate_by_group
-from gyre_train.table import Encoder, Feature, automatic_features, learn_encoder, partitions, read
+from gyre_train.table import automatic_features, encode, learn_encoder, partitions, read
 
 TRAIN = pa.table({"x": pa.array([1.0, 3.0, None]), "c": ["b", "a", "b"]})
 FEATURES = [Feature("x", "Numeric"), Feature("c", "Categorical")]
@@ -18,7 +19,7 @@ FEATURES = [Feature("x", "Numeric"), Feature("c", "Categorical")]
 
 def test_numbers_are_standardized_missing_ones_flagged_and_unseen_categories_are_zero():
     encoder = learn_encoder(TRAIN, FEATURES)
-    numbers, places = encoder.encode(pa.table({"x": pa.array([3.0, None]), "c": ["b", "z"]}))
+    numbers, places = encode(encoder, pa.table({"x": pa.array([3.0, None]), "c": ["b", "z"]}))
     assert numbers.tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert places.tolist() == [[2], [0]]
 

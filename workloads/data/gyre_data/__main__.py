@@ -8,16 +8,10 @@ Never      talks to the Kubernetes API, writes where it was not told to, or prin
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-from pathlib import Path
-from typing import Any, Final
 
 from gyre_data.scan import ScanError, folder_of, scan
-
-LIMIT: Final = 4096  # bytes the kubelet keeps of a termination message
-LOG: Final = "/dev/termination-log"
+from gyre_data.termination import tell, tell_error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,11 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
             options.path, options.s3 = (None, options.out) if options.out.startswith("s3://") else (options.out, None)
         result = scan(*folder_of(options.path, options.s3, options.endpoint, options.region))
     except ScanError as error:
-        return tell({"version": 1, "error": {"class": error.kind, "message": error.message[:500]}}, 1)
+        return tell_error(error.kind, error.message)
     except Exception as error:
-        return tell(
-            {"version": 1, "error": {"class": "Internal", "message": f"{type(error).__name__}: {error}"[:500]}}, 1
-        )
+        return tell_error("Internal", f"{type(error).__name__}: {error}")
     return tell({"version": 1, **result}, 0)
 
 
@@ -68,20 +60,6 @@ def months(text: str) -> list[int]:
     if not found or not found <= set(range(1, 13)):
         raise ScanError("Internal", f"--months {text!r}: give months from 1 to 12, like 1-5 or 1,2,12")
     return sorted(found)
-
-
-def tell(message: dict[str, Any], code: int) -> int:
-    """Write the termination message; a schema too long for it is left out."""
-    text = json.dumps(message, separators=(",", ":"))
-    if len(text.encode()) > LIMIT:
-        text = json.dumps({key: value for key, value in message.items() if key != "schema"}, separators=(",", ":"))
-    place = Path(os.environ.get("GYRE_TERMINATION_LOG", LOG))
-    try:
-        place.write_text(text, encoding="utf-8")
-    except OSError as error:
-        sys.stderr.write(f"{place} cannot be written: {error}\n")
-    sys.stdout.write(text + "\n")
-    return code
 
 
 if __name__ == "__main__":

@@ -19,20 +19,26 @@ from gyre_train.faults import UserError
 from gyre_train.storage import open_storage, read_bytes
 
 if TYPE_CHECKING:
-    from gyre_train.table import Encoder
+    from gyre_train.encoder import Encoder
     from gyre_train.tabular import Tabular
 
 WEIGHTS: Final = "model.pt"
+GRAPH: Final = "model.onnx"
 DESCRIPTION: Final = "model.json"
 
 
 def write_tabular(folder: Path, weights: dict[str, Any], encoder: Encoder, tabular: Tabular) -> None:
     import torch
 
-    torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    torch.save(kept, folder / WEIGHTS)
+    if tabular.flavour == "onnx":
+        from gyre_train.graph import graph
+
+        (folder / GRAPH).write_bytes(graph({name: tensor.numpy() for name, tensor in kept.items()}, encoder))
     description = {
         "version": 1,
-        "flavour": "torch",
+        "flavour": tabular.flavour,
         "loop": "gyre_train.tabular",
         "target": {"column": tabular.target, "above": tabular.above},
         "network": {"hidden": list(tabular.hidden), "dropout": tabular.dropout},
@@ -82,7 +88,7 @@ def warm_weights(warm: WarmStart, s3: S3 | None, encoder: Encoder) -> dict[str, 
     import torch
     from pyarrow import fs
 
-    from gyre_train.table import Encoder as Known
+    from gyre_train.encoder import Encoder as Known
 
     files, place = open_storage(warm.path, s3)
     found = of_folder(files, place, fs.FileSelector(place, recursive=True))

@@ -19,11 +19,12 @@ from pyarrow import fs
 from gyre_train import artifact
 from gyre_train.checkpoint import check_local
 from gyre_train.contract import RunSpec
+from gyre_train.encoder import Encoder
 from gyre_train.loop import STATE
 from gyre_train.record import Record
 from gyre_train.score import auc, log_loss, rate_by_group
 from gyre_train.storage import open_storage
-from gyre_train.table import Encoder, as_strings, learn_encoder
+from gyre_train.table import as_strings, learn_encoder
 from gyre_train.tabular import Rows, Tabular, encoded, features_of, network, parse, tables, truth_of
 
 BATCH = 65_536
@@ -86,4 +87,4 @@ def baseline(table: pa.Table, held: pa.Table, truth: np.ndarray, tabular: Tabula
 def write(spec: RunSpec, weights: dict[str, Any], encoder: Encoder, tabular: Tabular, step: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="gyre-") as folder:
         artifact.write_tabular(Path(folder), weights, encoder, tabular)
-        return artifact.upload(spec, Path(folder), step, "torch")
+        return artifact.upload(spec, Path(folder), step, tabular.flavour)

@@ -7,9 +7,8 @@ Never      looks at the rows that are held out to prepare the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,69 +17,19 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from gyre_data.digest import data_files
+from gyre_train.encoder import Encoder, Feature
 from gyre_train.faults import UserError
 
-FeatureType = Literal["Numeric", "Categorical"]
 VOCABULARY_LIMIT: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
-    name: str
-    type: FeatureType
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """How columns become numbers; all of it is in the artifact's model.json.
-
-    Numeric: (x - mean) / std, a missing value becomes 0 and, where training rows have such, sets one more input to 1.
-    Categorical: the place in the sorted vocabulary + 1; 0 is a value that training has not seen, or a missing one.
-    """
-
-    features: tuple[Feature, ...]
-    mean: Mapping[str, float]
-    std: Mapping[str, float]
-    flagged: tuple[str, ...]
-    vocabulary: Mapping[str, tuple[str, ...]]
-
-    @property
-    def numeric(self) -> list[str]:
-        return [feature.name for feature in self.features if feature.type == "Numeric"]
-
-    @property
-    def categorical(self) -> list[str]:
-        return [feature.name for feature in self.features if feature.type == "Categorical"]
-
-    def encode(self, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-        """(rows × numeric inputs, float32), (rows × categorical features, int64)."""
-        numbers, flags = [], []
-        for name in self.numeric:
-            values = as_floats(table, name)
-            missing = np.isnan(values)
-            numbers.append(np.where(missing, 0.0, (values - self.mean[name]) / self.std[name]))
-            if name in self.flagged:
-                flags.append(missing.astype(np.float64))
-        places = []
-        for name in self.categorical:
-            found = pc.index_in(as_strings(table, name), value_set=pa.array(self.vocabulary[name], pa.string()))
-            places.append(pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1)
-        empty = np.empty((table.num_rows, 0))
-        wide = np.stack(numbers + flags, axis=1) if numbers else empty
-        return wide.astype(np.float32), np.stack(places, axis=1) if places else empty.astype(np.int64)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @staticmethod
-    def of_json(raw: Mapping[str, Any]) -> Encoder:
-        return Encoder(
-            tuple(Feature(**feature) for feature in raw["features"]),
-            raw["mean"],
-            raw["std"],
-            tuple(raw["flagged"]),
-            {name: tuple(values) for name, values in raw["vocabulary"].items()},
-        )
+def encode(encoder: Encoder, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of a table as `Encoder.encode` gives them."""
+    columns = {name: as_floats(table, name) for name in encoder.numeric}
+    for name in encoder.categorical:
+        found = pc.index_in(as_strings(table, name), value_set=pa.array(encoder.vocabulary[name], pa.string()))
+        columns[name] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    return encoder.encode(columns, table.num_rows)
 
 
 def learn_encoder(table: pa.Table, features: Sequence[Feature]) -> Encoder:

@@ -21,10 +21,13 @@ import torch
 from torch import nn
 
 from gyre_train.contract import ContractError, Node, RunSpec
+from gyre_train.encoder import Encoder, Feature
 from gyre_train.faults import UserError
+from gyre_train.network import Network
 from gyre_train.storage import open_storage
-from gyre_train.table import Encoder, Feature, automatic_features, learn_encoder, partitions, read
+from gyre_train.table import automatic_features, encode, learn_encoder, partitions, read
 
+FLAVOURS: Final = ("torch", "onnx")
 REPORT_STEPS: Final = 20  # the loss is read from the device once per so many steps, as their mean
 
 
@@ -48,6 +51,7 @@ class Tabular:
     hidden: tuple[int, ...]
     seed: int
     max_steps: int | None
+    flavour: str  # of the artifact
 
 
 # Fields that spec.parameters may set, and what makes a string into one.
@@ -60,6 +64,7 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "seed": int,
     "maxSteps": int,
     "hidden": lambda text: [int(width) for width in text.split(",")],
+    "flavour": str,
 }
 
 
@@ -89,6 +94,7 @@ def parse(spec: RunSpec) -> Tabular:
             hidden=tuple(node.get("hidden", list, [64, 32])),
             seed=node.get("seed", int, 0),
             max_steps=node.get("maxSteps", int, None),
+            flavour=node.one_of("flavour", *FLAVOURS) if "flavour" in node.raw else FLAVOURS[0],
         )
     except (ContractError, ValueError) as error:
         raise UserError(str(error)) from error
@@ -162,27 +168,8 @@ def features_of(table: pa.Table, tabular: Tabular) -> list[Feature]:
 
 
 def encoded(table: pa.Table, encoder: Encoder, truth: np.ndarray) -> Rows:
-    numbers, places = encoder.encode(table)
+    numbers, places = encode(encoder, table)
     return Rows(torch.from_numpy(numbers), torch.from_numpy(places), torch.from_numpy(truth))
-
-
-class Network(nn.Module):  # type: ignore[misc]
-    """Embeddings beside numbers, then a multi-layer perceptron; one logit a row."""
-
-    def __init__(self, encoder: Encoder, hidden: tuple[int, ...], dropout: float) -> None:
-        super().__init__()
-        sizes = [len(encoder.vocabulary[name]) + 1 for name in encoder.categorical]
-        self.embeddings = nn.ModuleList(nn.Embedding(size, min(16, (size + 1) // 2)) for size in sizes)
-        width = len(encoder.numeric) + len(encoder.flagged) + sum(layer.embedding_dim for layer in self.embeddings)
-        layers: list[nn.Module] = []
-        for wide in hidden:
-            layers += [nn.Linear(width, wide), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
-            width = wide
-        self.head = nn.Sequential(*layers, nn.Linear(width, 1))
-
-    def forward(self, numbers: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        parts = [layer(places[:, index]) for index, layer in enumerate(self.embeddings)]
-        return self.head(torch.cat([numbers, *parts], dim=1)).squeeze(1)
 
 
 def network(encoder: Encoder, tabular: Tabular) -> Network:
