@@ -6,19 +6,21 @@ Never writes: the effects are printed, not carried out. Because `decide` is pure
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 
 from gyre.api.effects import Ref
 from gyre.api.kind import Kind
+from gyre.engine.asking import Asker
 from gyre.engine.cache import Cache
-from gyre.engine.clock import utc_now
+from gyre.engine.clock import monotonic, utc_now
+from gyre.engine.engine import fetched, found
 from gyre.engine.reconciler import brief
 from gyre.engine.routing import Routes
 from gyre.engine.sweep import fill
 from gyre.kinds import KINDS
-from gyre.kube import errors
 from gyre.kube.client import KubeApi
 
 
@@ -35,14 +37,9 @@ async def explain(what: str, namespace: str) -> None:
     kind, console = kind_named(word), Console()
     api = await KubeApi.connect()
 
-    async def fetch(ref: Ref) -> dict[str, Any] | None:
-        try:
-            return await api.get(ref)
-        except errors.NotFound:
-            return None
-
+    asker = Asker(now=utc_now, monotonic=monotonic)
     try:
-        cache = Cache(KINDS, fetch)
+        cache = Cache(KINDS, partial(fetched, api), partial(found, api), asker.ask)
         await fill(api, cache, Routes(KINDS).watched())
         obj = cache.get(Ref(kind.gvk, namespace if kind.gvk.namespaced else "", name))
         if obj is None:
@@ -53,6 +50,7 @@ async def explain(what: str, namespace: str) -> None:
         now: datetime = utc_now()
         decision = kind.decide(resource, seen, now)
     finally:
+        await asker.close()
         await api.close()
     console.print(f"[bold]{kind.gvk.kind} {namespace}/{name}[/] generation {resource.generation}")
     console.print(f"[bold]{decision.outcome.value}[/] {decision.reason}: {decision.message}")

@@ -8,19 +8,20 @@ Never      sleeps or awaits anything real: the world answers at once, so every c
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from tests.sweep.world import Told, World
 
 from gyre.api.effects import Gvk, Manifest, Ref
 from gyre.api.gvks import EVENT
-from gyre.api.kind import Kind, Object
+from gyre.api.kind import Answer, Kind, Object
 from gyre.engine.cache import Cache
 from gyre.engine.effects import Writer
-from gyre.engine.engine import known_gvks
+from gyre.engine.engine import found, known_gvks
 from gyre.engine.events import Recorder
 from gyre.engine.queue import backoff
 from gyre.engine.reconciler import Reconciler
@@ -98,8 +99,11 @@ class Door:
     async def delete(self, ref: Ref, *, uid: str) -> Object:
         return self._write("delete", ref, "", lambda: self.world.delete(ref, uid=uid))
 
-    async def list(self, gvk: Gvk, *, selector: str = "", metadata_only: bool = False) -> AsyncIterator[Object]:
-        for obj in self.world.list(gvk, managed=bool(selector)):
+    async def list(
+        self, gvk: Gvk, *, namespace: str = "", selector: str = "", metadata_only: bool = False
+    ) -> AsyncIterator[Object]:
+        wanted = dict(term.split("=") for term in selector.split(",") if term)
+        for obj in self.world.list(gvk, namespace=namespace, labels=wanted):
             yield {"metadata": obj["metadata"]} if metadata_only else obj
 
     def _write(self, verb: str, ref: Ref, manager: str, act: Callable[[], Object]) -> Object:
@@ -135,7 +139,7 @@ class Operator:
         self.door, self.world = door, door.world
         self.routes = Routes(kinds)
         kinds = tuple(self.routes.kinds.values())
-        self.cache = Cache(kinds, self._fetch)
+        self.cache = Cache(kinds, self._fetch, partial(found, door), self._ask)
         kind_of = KindOf(known_gvks(kinds))
         self._writer = writer(door, self.cache, kind_of, lambda: True, self._wrote)
         self._recorder = Recorder(door, host="test")
@@ -232,3 +236,8 @@ class Operator:
 
     async def _fetch(self, ref: Ref) -> Object | None:
         return self.world.find(ref)
+
+    async def _ask(self, url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0) -> Answer:
+        """The world answers at once, so nothing has to be kept."""
+        del max_age
+        return self.world.answer(url, headers or {})

@@ -12,7 +12,7 @@ The same surface as `gyre.kube.client.Api`, synchronous; `operators.Door` makes 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from tests.sweep import fieldsets
 
 from gyre.api.effects import Gvk, Manifest, Ref
 from gyre.api.gvks import GROUP
-from gyre.api.kind import MANAGED_BY, Object
+from gyre.api.kind import MANAGED_BY, Answer, Object
 from gyre.kube import errors
 
 EPOCH = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -38,6 +38,10 @@ class Told:
     was_managed: bool
 
 
+def nobody(world: World, url: str, headers: Mapping[str, str]) -> tuple[int, str]:
+    return 0, f"nobody answers {url}"
+
+
 def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -50,6 +54,8 @@ class World:
         self.owners: dict[Ref, fieldsets.Owners] = {}
         self.history: dict[Gvk, list[Told]] = {}
         self.absent: set[Gvk] = set()
+        self.answers: Callable[[World, str, Mapping[str, str]], tuple[int, str]] = nobody
+        """Who answers HTTP in this world: (URL, headers) → (status, text); status 0 and the reason when nobody does."""
         self._incarnations: dict[Ref, int] = {}
 
     def fork(self) -> World:
@@ -57,6 +63,7 @@ class World:
         other = World()
         other.now, other.version = self.now, self.version
         other.objects, other.absent = dict(self.objects), set(self.absent)
+        other.answers = self.answers
         other.owners = {ref: dict(owners) for ref, owners in self.owners.items()}
         other._incarnations = dict(self._incarnations)
         return other
@@ -80,11 +87,23 @@ class World:
             raise errors.NotFound(404, "NotFound", f"{ref} not found")
         return obj
 
-    def list(self, gvk: Gvk, *, managed: bool = False) -> list[Object]:
+    def list(
+        self, gvk: Gvk, *, namespace: str = "", labels: Mapping[str, str] | None = None, managed: bool = False
+    ) -> list[Object]:
         if gvk in self.absent:
             raise errors.NotFound(404, "NotFound", "the server could not find the requested resource")
-        found = (obj for ref, obj in self.objects.items() if ref.gvk == gvk and (not managed or is_managed(obj)))
-        return list(found)
+        wanted = {**(labels or {}), **({MANAGED_BY: "gyre"} if managed else {})}.items()
+        return [
+            obj
+            for ref, obj in self.objects.items()
+            if ref.gvk == gvk
+            and namespace in ("", ref.namespace)
+            and wanted <= (obj["metadata"].get("labels") or {}).items()
+        ]
+
+    def answer(self, url: str, headers: Mapping[str, str]) -> Answer:
+        status, text = self.answers(self, url, headers)
+        return Answer(status, text if status else "", "" if status else text, self.now)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -28,8 +28,23 @@ Object = dict[str, Any]
 """A live object as the API server returned it, without `managedFields`. Treat as read-only."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an HTTP GET. `status` is 0 when nobody answered; then `error` says why."""
+
+    status: int
+    text: str
+    error: str
+    at: datetime
+    """When it was asked: an answer that was kept is as old as it is."""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
 class Reader(Protocol):
-    """What `gather` may ask. Everything but `fetch` answers from the cache, at once."""
+    """What `gather` may ask. Everything but `fetch`, `find` and `ask` answers from the cache, at once."""
 
     def get(self, ref: Ref) -> Object | None:
         """The object, or None when it does not exist (or its kind is not watched: use `fetch` for those)."""
@@ -48,6 +63,15 @@ class Reader(Protocol):
 
     async def fetch(self, ref: Ref) -> Object | None:
         """A live GET. For kinds that are not watched (Secret, PersistentVolumeClaim, CustomResourceDefinition)."""
+
+    async def find(self, gvk: Gvk, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        """A live LIST of what carries all of these labels, by namespace and name; all namespaces when that is empty."""
+
+    async def ask(self, url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0) -> Answer:
+        """An HTTP GET of something in the cluster that is no API object: metrics of a pod, a route as clients see it.
+
+        Never raises, and takes two seconds at the most. An answer that is not older than `max_age` seconds is given again.
+        """
 
 
 class Outcome(StrEnum):

@@ -2,7 +2,7 @@
 
 Promises   an older view of an object never replaces a newer one (resourceVersions compare as numbers since Kubernetes 1.35);
            the answer to our own write is visible at once; a deleted object does not come back from a late event.
-Never      talks to the API server, but for `fetch`.
+Never      talks to anybody, but for `fetch`, `find` and `ask`, which are handed in.
 
 Objects are kept as JSON text, not as trees of dicts: a tenth of the memory, and parsing one costs about 20 µs.
 """
@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from gyre.api.effects import Gvk, Ref
-from gyre.api.kind import Kind, Object
+from gyre.api.kind import Answer, Kind, Object
 
 REMEMBERED_DELETIONS = 10_000
 
@@ -48,11 +48,31 @@ def ref_of(gvk: Gvk, obj: Object) -> Ref:
     return Ref(gvk, metadata.get("namespace", "") if gvk.namespaced else "", metadata["name"])
 
 
-class Cache:
-    """`gyre.api.kind.Reader` over everything that is watched. `fetch` is handed in: a live GET."""
+class Ask(Protocol):
+    def __call__(
+        self, url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0
+    ) -> Awaitable[Answer]: ...
 
-    def __init__(self, kinds: Iterable[Kind[Any, Any]], fetch: Callable[[Ref], Awaitable[Object | None]]) -> None:
-        self._fetch = fetch
+
+async def _find_nothing(gvk: Gvk, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+    raise AssertionError(f"nobody was handed in to list {gvk.kind}")
+
+
+async def _ask_nobody(url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0) -> Answer:
+    raise AssertionError(f"nobody was handed in to ask {url}")
+
+
+class Cache:
+    """`gyre.api.kind.Reader` over everything that is watched. Handed in: `fetch`, a live GET; `find`, a live LIST; `ask`."""
+
+    def __init__(
+        self,
+        kinds: Iterable[Kind[Any, Any]],
+        fetch: Callable[[Ref], Awaitable[Object | None]],
+        find: Callable[[Gvk, str, Mapping[str, str]], Awaitable[Sequence[Object]]] = _find_nothing,
+        ask: Ask = _ask_nobody,
+    ) -> None:
+        self._fetch, self._find, self._ask = fetch, find, ask
         self._kinds = {kind.gvk: kind for kind in kinds}
         self._labels: dict[Gvk, set[str]] = defaultdict(set)
         for kind in self._kinds.values():
@@ -135,6 +155,13 @@ class Cache:
 
     async def fetch(self, ref: Ref) -> Object | None:
         return await self._fetch(ref)
+
+    async def find(self, gvk: Gvk, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        found = await self._find(gvk, namespace, labels)
+        return sorted(found, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+
+    async def ask(self, url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0) -> Answer:
+        return await self._ask(url, headers, max_age=max_age)
 
     # ── indexes ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gyre.api.effects import Gvk, Ref
 from gyre.api.gvks import EVENT, LEASE
 from gyre.api.kind import Kind, Object
+from gyre.engine.asking import Asker
 from gyre.engine.cache import Cache
 from gyre.engine.clock import Monotonic, Now, monotonic, utc_now
 from gyre.engine.effects import Writer
@@ -55,7 +56,8 @@ class Engine:
     ) -> None:
         self.routes = Routes(kinds)
         self.settings, self._api = settings, api
-        self.cache = Cache(self.routes.kinds.values(), self._fetch)
+        self._asker = Asker(now=now, monotonic=clock)
+        self.cache = Cache(self.routes.kinds.values(), self._fetch, self._find, self._asker.ask)
         self.queue: WorkQueue[Key] = WorkQueue()
         self.lease = Lease(
             api,
@@ -100,6 +102,7 @@ class Engine:
                 group.create_task(self._work(), name=f"worker-{number}")
 
     async def stop(self) -> None:
+        await self._asker.close()
         await self.lease.release()
 
     # ── events in ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,10 +171,27 @@ class Engine:
             await asyncio.sleep(1.0)
 
     async def _fetch(self, ref: Ref) -> Object | None:
-        try:
-            return await self._api.get(ref)
-        except errors.NotFound:
-            return None
+        return await fetched(self._api, ref)
+
+    async def _find(self, gvk: Gvk, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        return await found(self._api, gvk, namespace, labels)
+
+
+async def fetched(api: Api, ref: Ref) -> Object | None:
+    """A live GET; None when there is no such object."""
+    try:
+        return await api.get(ref)
+    except errors.NotFound:
+        return None
+
+
+async def found(api: Api, gvk: Gvk, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+    """A live LIST by labels; empty when the cluster does not know the kind."""
+    selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+    try:
+        return [obj async for obj in api.list(gvk, namespace=namespace, selector=selector)]
+    except errors.NotFound:
+        return []
 
 
 class RestartNeeded(Exception):

@@ -39,7 +39,9 @@ class Api(Protocol):
     async def apply(self, ref: Ref, manifest: Manifest, *, manager: str, subresource: str = "") -> Object: ...
     async def delete(self, ref: Ref, *, uid: str) -> Object: ...
     async def replace(self, ref: Ref, manifest: Manifest, *, manager: str) -> Object: ...
-    def list(self, gvk: Gvk, *, selector: str = "", metadata_only: bool = False) -> AsyncIterator[Object]: ...
+    def list(
+        self, gvk: Gvk, *, namespace: str = "", selector: str = "", metadata_only: bool = False
+    ) -> AsyncIterator[Object]: ...
 
 
 class KubeApi:
@@ -94,8 +96,10 @@ class KubeApi:
         }
         return await self._request("DELETE", single(ref), options)
 
-    async def list(self, gvk: Gvk, *, selector: str = "", metadata_only: bool = False) -> AsyncIterator[Object]:
-        """Every object of a kind in all namespaces, in pages. Raises `Gone` when the list outlived its token."""
+    async def list(
+        self, gvk: Gvk, *, namespace: str = "", selector: str = "", metadata_only: bool = False
+    ) -> AsyncIterator[Object]:
+        """Every object of a kind, in one namespace or in all, in pages. Raises `Gone` when the list outlived its token."""
         token = ""
         while True:
             query = {"limit": str(PAGE)}
@@ -104,7 +108,7 @@ class KubeApi:
             if token:
                 query["continue"] = token
             accept = METADATA_ONLY if metadata_only else "application/json"
-            page = await self._request("GET", f"{collection(gvk)}?{urlencode(query)}", accept=accept)
+            page = await self._request("GET", f"{collection(gvk, namespace)}?{urlencode(query)}", accept=accept)
             for item in page.get("items") or ():
                 item.setdefault("apiVersion", gvk.api_version)
                 item.setdefault("kind", gvk.kind)

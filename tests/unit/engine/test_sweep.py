@@ -124,7 +124,9 @@ def _ref(name: str) -> Any:
 
 
 def _lists(bench: Bench, config_maps: list[Object]) -> Any:
-    async def listing(gvk: Gvk, *, selector: str = "", metadata_only: bool = False) -> AsyncIterator[Object]:
+    async def listing(
+        gvk: Gvk, *, namespace: str = "", selector: str = "", metadata_only: bool = False
+    ) -> AsyncIterator[Object]:
         for obj in config_maps if gvk == CONFIG_MAP else bench.world.list(gvk, managed=bool(selector)):
             yield obj
 
