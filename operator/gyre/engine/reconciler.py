@@ -122,6 +122,8 @@ class Reconciler:
         if wrote:
             log.warning("%s: still writing after %d looks; looking again later", key, looks)
             return Result(failed=True), decision.outcome.value
+        if overtaken(obj, self._cache.get(key.ref)):
+            return Result(after=0.0), decision.outcome.value
         return Result(after=decision.after), decision.outcome.value
 
     async def _unreadable(self, key: Key, obj: Object, problem: ValueError) -> tuple[Result, str]:
@@ -147,6 +149,20 @@ class Reconciler:
             told[Note(decision.reason, decision.message, NoteType.WARNING)] = None
         for note in told:
             await self._recorder.tell(key.ref, uid, note, self._now())
+
+
+def overtaken(decided_on: Object, now: Object | None) -> bool:
+    """Whether somebody changed the resource while its status was being written.
+
+    The answer to our write then shows their change too, so that its own event will be no news: nobody else wakes us for it.
+    """
+    return now is not None and _intent(now) != _intent(decided_on)
+
+
+def _intent(obj: Object) -> Object:
+    """All that others may change: neither the status, which is ours, nor the version, which every write moves."""
+    kept = {name: value for name, value in obj.items() if name not in ("status", "metadata")}
+    return kept | {"metadata": {name: value for name, value in obj["metadata"].items() if name != "resourceVersion"}}
 
 
 def _refused(decision: Decision, problem: Exception) -> Decision:

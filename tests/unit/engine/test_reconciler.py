@@ -75,6 +75,23 @@ def test_a_settled_system_writes_nothing_and_asks_nothing() -> None:
     assert len(case.requests) == before
 
 
+def test_a_change_that_came_between_the_decision_and_the_status_is_looked_at_again() -> None:
+    """Its event is no news by then: the answer to our status write has told the cache already."""
+    case = Case(parts=1)
+    case.look()
+    case.cache.observe(WIDGET, case.world.patch(W, {"spec": {"parts": 2}}))
+
+    def change(verb: str, ref: Ref) -> None:
+        if verb == "status":
+            case.door.refuse = lambda verb, ref: None
+            case.world.patch(W, {"spec": {"parts": 3}})
+
+    case.door.refuse = change
+    assert case.look() == Result(after=0.0)
+    assert case.look() == Result()
+    assert case.status["parts"] == 3
+
+
 def test_a_timer_is_handed_on() -> None:
     assert Case(friend="f").look() == Result(after=60.0)
 
