@@ -15,9 +15,10 @@ from tests.sweep.world import World
 from gyre.api import kstatus
 from gyre.api.effects import Ref
 from gyre.api.gvks import EVENT
+from gyre.api.intent import INTENT
 from gyre.api.kind import Kind
 from gyre.api.kstatus import Verdict
-from gyre.engine.effects import INTENT, Writer
+from gyre.engine.effects import Writer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?UTC|Z|[+-]\d\d:\d\d)?|\b\d\d:\d\d UTC")
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gyre.api.effects import Apply, Create, Delete, Effect, Gvk, Manifest, Note, Ref
+from gyre.api.intent import INTENT, contains
 from gyre.api.kind import Object
 from gyre.engine.cache import Cache
 from gyre.engine.metrics import WRITES
@@ -24,10 +25,6 @@ from gyre.kube.client import Api
 from gyre.kube.paths import KindOf
 
 REMEMBERED_NO_OPS = 20_000
-
-INTENT = "gyre.dev/intent"
-"""Annotation on what we apply: the digest of the intent. A field that was dropped from the intent is still in the live object,
-which therefore still contains the new intent; only the digest tells that there is something to give back."""
 
 Changed: TypeAlias = Callable[[Gvk, Object, Ref], None]
 """Called after a write with the kind and the object as answered, and the resource on whose behalf it was written."""
@@ -43,24 +40,6 @@ class NameTaken(Exception):
     def __init__(self, ref: Ref) -> None:
         super().__init__(f"{ref} exists and belongs to somebody else; rename it or this resource")
         self.ref = ref
-
-
-def contains(live: Any, intent: Any) -> bool:
-    """Whether a live object already says everything the intent says. Lists must agree in length and order.
-
-    What the API server drops because it is empty counts as said: `""`, `false`, `0`, `[]` and `{}`.
-    """
-    if live is None and not intent:
-        return True
-    if isinstance(intent, Mapping):
-        return isinstance(live, Mapping) and all(contains(live.get(key), value) for key, value in intent.items())
-    if isinstance(intent, list | tuple):
-        return (
-            isinstance(live, list)
-            and len(live) == len(intent)
-            and all(contains(a, b) for a, b in zip(live, intent, strict=True))
-        )
-    return bool(live == intent)
 
 
 def owner_uid(manifest: Manifest) -> str | None:

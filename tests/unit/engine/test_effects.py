@@ -14,8 +14,9 @@ from tests.unit.engine.clusters import Bench, C
 
 from gyre.api.effects import Apply, Create, Delete, Effect, Note, Ref
 from gyre.api.gvks import CONFIG_MAP
+from gyre.api.intent import INTENT, contains
 from gyre.api.kind import Object
-from gyre.engine.effects import INTENT, NameTaken, NotLeader, contains
+from gyre.engine.effects import NameTaken, NotLeader
 from gyre.kube import errors
 
 

@@ -18,8 +18,8 @@ from tests.make import NAMESPACE, Object
 
 from gyre.api import gvks
 from gyre.api.effects import Apply, Create, Delete, Gvk, Note, Ref
+from gyre.api.intent import contains
 from gyre.api.kind import Decision
-from gyre.engine.effects import contains
 from gyre.kinds.trainingjob import KIND
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.observe import Observed
