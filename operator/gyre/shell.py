@@ -28,6 +28,10 @@ from gyre.kube.client import PAGE, KubeApi
 
 log = logging.getLogger("gyre.shell")
 
+IDLE_SECONDS = 0.05
+"""How long Kopf's task for an object outlives its last event. Kopf's 5 s keep a task and a tree of dicts for each object of the
+first listing at once: 199 MiB instead of 113 with 3609 watched objects (make perf). Ours hands the event on and is done."""
+
 
 class NoDiffs(kopf.DiffBaseStorage):
     """Kopf computes the essence of an object at each event, for handlers that we do not have. This makes it free."""
@@ -50,6 +54,7 @@ def configure(settings: kopf.OperatorSettings, watched: Mapping[Gvk, bool]) -> N
     settings.persistence.finalizer = "gyre.dev/kopf"
     settings.persistence.diffbase_storage = NoDiffs()
     settings.watching.chunk_size = PAGE
+    settings.queueing.idle_timeout = IDLE_SECONDS
     settings.networking.request_timeout = 30
     for gvk, managed in watched.items():
         if managed:
