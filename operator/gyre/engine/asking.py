@@ -1,7 +1,7 @@
 """HTTP GETs of things in the cluster that are no API objects: metrics of a pod, a route as its clients see it.
 
-Promises   an answer within two seconds, whatever happens; never raises; of a long answer the first eight MiB; an answer that
-           is young enough is given again, so that several looks in a row ask once.
+Promises   an answer within two seconds, whatever happens; never raises; never half an answer, since counters that are cut off
+           look like counters that began anew; one that is young enough is given again, so that several looks ask once.
 Never      follows a redirect, uses a proxy, sends a credential that it was not handed, or judges a certificate: whoever asks
            over TLS asks whether somebody is let in, not who answers.
 """
@@ -53,8 +53,10 @@ class Asker:
         try:
             async with self._open().get(url, headers=headers, **_tls(url, headers)) as answer:
                 text = bytearray()
-                while len(text) < LONGEST and (more := await answer.content.read(LONGEST - len(text))):
+                while more := await answer.content.read(LONGEST):
                     text += more
+                    if len(text) > LONGEST:
+                        return Answer(0, "", f"an answer of more than {LONGEST} bytes", at)
                 return Answer(answer.status, text.decode(errors="replace"), "", at)
         except TimeoutError:
             return Answer(0, "", f"no answer within {LIMIT_SECONDS:g} s", at)

@@ -99,9 +99,11 @@ def test_nobody_there_and_no_address_are_answers_that_say_why():
         assert word in answer.error or "Invalid" in answer.error, answer.error
 
 
-def test_of_a_long_answer_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch):
+def test_half_an_answer_is_none(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(asking, "LONGEST", 1000)
-    answer, _ = tell(lambda asker, url, _: asker.ask(url), text="x" * 100_000)
+    answer, _ = tell(lambda asker, url, _: asker.ask(url), text="x" * 1001)
+    assert (answer.status, answer.text, answer.error) == (0, "", "an answer of more than 1000 bytes")
+    answer, _ = tell(lambda asker, url, _: asker.ask(url), text="x" * 1000)
     assert answer.text == "x" * 1000
 
 
