@@ -1,4 +1,5 @@
-"""`python -m gyre_data scan | flights`: one Job of a Dataset, as docs/run-contract.md says ("Data: a Job per scan").
+"""`python -m gyre_data scan | flights`: one Job of a Dataset, as docs/run-contract.md says ("Data: a Job per scan");
+`replay` sends rows to an endpoint as traffic (replay.py) and writes reports instead of a termination message.
 
 Promises   exactly one JSON on the termination log, at most 4096 bytes, whatever happens; exit code 1 with an error class
            and a message that names the fix.
@@ -8,6 +9,7 @@ Never      talks to the Kubernetes API, writes where it was not told to, or prin
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 
 from gyre_data.scan import ScanError, folder_of, scan
@@ -16,6 +18,8 @@ from gyre_data.termination import tell, tell_error
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
+    if options.command == "replay":
+        return send(options)
     try:
         if options.command == "flights":
             from gyre_data.flights import write_months
@@ -30,6 +34,20 @@ def main(arguments: list[str] | None = None) -> int:
     return tell({"version": 1, **result}, 0)
 
 
+def send(options: argparse.Namespace) -> int:
+    from gyre_data.replay import Replay, ReplayError, Target, replay, table_of
+
+    headers = dict(header.split("=", 1) for header in options.header)
+    target = Target(options.url.rstrip("/"), options.model, options.host, headers)
+    run = Replay(target, rate=options.rate, seconds=options.seconds, every=options.every)
+    try:
+        asyncio.run(replay(table_of(options.path, options.partition), run, rows=options.rows))
+    except ReplayError as error:
+        sys.stderr.write(f"gyre_data replay: {error}\n")
+        return 1
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="gyre_data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -42,10 +60,27 @@ def parser() -> argparse.ArgumentParser:
     flights = commands.add_parser("flights", help="real flights of 2013 with weather, one Parquet partition a month")
     flights.add_argument("--months", default="1-12", help="like 1-5 or 1,2,12")
     flights.add_argument("--out", required=True, help="a folder or s3://bucket/prefix")
+    traffic = commands.add_parser("replay", help="the rows of a folder as requests to an endpoint")
+    traffic.add_argument("--path", required=True, help="a folder of Parquet")
+    traffic.add_argument("--partition", help="such as month=05; `last` is the last by name")
+    traffic.add_argument("--url", required=True, help="the gateway or predictor, such as http://10.96.0.1")
+    traffic.add_argument("--model", required=True, help="the name in the URL: that of the InferenceService")
+    traffic.add_argument("--host", default="", help="Host header, by which a gateway routes")
+    traffic.add_argument("--header", action="append", default=[], metavar="NAME=VALUE", help="may be given again")
+    traffic.add_argument("--rate", type=positive, default=20.0, help="requests a second")
+    traffic.add_argument("--seconds", type=positive, default=60.0)
+    traffic.add_argument("--rows", type=int, default=1, help="rows a request")
+    traffic.add_argument("--every", type=positive, default=5.0, help="seconds between two reports")
     for command in (scan_command, flights):
         command.add_argument("--endpoint", help="of an S3-compatible store")
         command.add_argument("--region")
     return found
+
+
+def positive(text: str) -> float:
+    if not 0 < float(text) < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number between 0 and a million")
+    return float(text)
 
 
 def months(text: str) -> list[int]:
