@@ -7,8 +7,8 @@ Never      retries, follows a redirect, or keeps a payload.
 
 One request is one row (or `--rows` of them) in the Open Inference Protocol v2 (kserve/open-inference-protocol,
 specification/protocol/inference_rest.md), one tensor a feature; names and types are asked of the model's own metadata.
-Reports are JSON lines: `{"t": s, "sent": n, "statuses": {"200": n}, "versions": {"v": {"200": n}}, "p50": s, "p99": s}`, one every
-`--every` seconds about those seconds, and at the end one with `"total": true` about all. Latencies are in seconds, from the
+Reports are JSON lines: `{"t": s, "sent": n, "statuses": {"200": n}, "versions": {"v": {"200": n}}, "p50": s, "p99": s}`, one
+every `--every` seconds about those seconds, and at the end one with `"total": true` about all. Latencies are in seconds, from the
 moment the request was due.
 """
 
