@@ -124,10 +124,10 @@ class Period(Term):
 
 
 class RateLimit(Schema):
-    """How many requests are let through; the rest is answered with 429.
+    """How many requests are let through; the rest is answered with 429, before any version sees it.
 
-    Each Envoy pod counts for itself, refused callers included only where no credential is asked for; under A/B each arm counts
-    for itself, too."""
+    Callers that were refused do not count. Each Envoy pod counts for itself; under A/B so does each of the route's three rules.
+    """
 
     requests: Positive
     """So many."""

@@ -1,0 +1,167 @@
+"""How callers come to their arm of an A/B comparison, and copies to a shadow: rules of the HTTPRoute. Pure.
+
+The rules of an A/B route keep their shape for as long as it lives, so that each of Envoy's counters means one arm for ever:
+backend 0 of every rule is A, backend 1 is B, and only weights move. Most telling first:
+
+    rule   Cookie                                  Header
+    0      cookie says `a` → A                     last digit is one of A's → A
+    1      cookie says `b` → B                     last digit is one of B's → B
+    2      no cookie → split by weight; the answer no such header, or no hexadecimal digit at its end → A
+           brings the cookie (Set-Cookie)
+    judged rules 0, 1, 2                           rules 0 and 1: callers of rule 2 had no chance to come to B
+
+Exactness. By Cookie the split is exact in expectation over new callers. By Header it is exact for values whose last digit is
+even over 0-9 and a-f, such as UUIDs (version 4) and hashes, in sixteenths; decimal numbers end in 0-9 only, and B has the low
+digits, so hash them first. The same header value comes to the same arm whatever the gateway's pod, without any state.
+
+An arm without ready endpoints gets nothing: its callers are answered by the other, and nobody gets a cookie meanwhile, so that
+the assignment stays what it was.
+
+Sources: Envoy matches a regular expression against the whole header (envoyproxy/envoy v1.37 `api/envoy/type/matcher/v3/
+regex.proto`); rules with equally many header matches are tried in the order of the route (envoyproxy/gateway v1.7.0
+`internal/gatewayapi/sort.go`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from gyre.adapters import kserve
+from gyre.adapters.exposition import Traffic
+from gyre.adapters.gateway import VERSION_HEADER
+from gyre.kinds.inferenceservice.experiments import Ab, AssignedBy
+
+COOKIE_SECONDS: Final = 30 * 24 * 3600
+DIGITS: Final = "0123456789abcdef"
+
+
+class Arm(StrEnum):
+    A = "a"
+    B = "b"
+
+
+ARMS: Final = (Arm.A, Arm.B)
+"""By the index of the backend in each rule."""
+
+JUDGED: Final = {AssignedBy.COOKIE: (0, 1, 2), AssignedBy.HEADER: (0, 1)}
+"""Rules whose callers could have come to either arm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A version behind the route."""
+
+    service: str
+    """KServe's Kubernetes Service."""
+    version: str
+    """The ModelVersion: clients read it in `x-model-version`."""
+    ready: bool = True
+    """It has an endpoint that takes requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Where copies go."""
+
+    service: str
+    percent: int
+
+
+def backend_ref(backend: Backend, weight: int, *, cookie: str = "") -> dict[str, Any]:
+    """One backend of a rule. Its filter gives it an Envoy cluster of its own, which is what makes it countable."""
+    header: dict[str, Any] = {"set": [{"name": VERSION_HEADER, "value": backend.version}]}
+    if cookie:
+        header["add"] = [{"name": "set-cookie", "value": cookie}]
+    return {
+        "name": backend.service,
+        "port": kserve.PORT,
+        "weight": weight,
+        "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}],
+    }
+
+
+def mirrored(rules: Sequence[Mapping[str, Any]], mirror: Mirror | None) -> list[dict[str, Any]]:
+    """The rules, each of which also copies its requests. The answers to copies are dropped by Envoy."""
+    if mirror is None:
+        return [dict(rule) for rule in rules]
+    target = {"backendRef": {"name": mirror.service, "port": kserve.PORT}, "percent": mirror.percent}
+    return [
+        {**rule, "filters": [*rule.get("filters", ()), {"type": "RequestMirror", "requestMirror": target}]}
+        for rule in rules
+    ]
+
+
+def ab_rules(ab: Ab, a: Backend, b: Backend | None) -> list[dict[str, Any]]:
+    """The three rules. `b` is None until its Service exists: the gateway refuses a route that names a missing one."""
+    to_a, to_b = _own(a, b)
+    if ab.by is AssignedBy.HEADER:
+        last = {Arm.A: DIGITS[ab.sixteenths :], Arm.B: DIGITS[: ab.sixteenths]}
+        matches = [_matches(ab.name, f".*[{_both_cases(last[arm])}]") for arm in ARMS]
+        return [
+            {**matches[0], "backendRefs": _refs(a, b, to_a)},
+            {**matches[1], "backendRefs": _refs(a, b, to_b)},
+            {"backendRefs": _refs(a, b, to_a)},
+        ]
+    matches = [_matches("cookie", rf"(.*;\s*)?{ab.name}={arm}(\s*;.*)?") for arm in ARMS]
+    return [
+        {**matches[0], "backendRefs": _refs(a, b, to_a)},
+        {**matches[1], "backendRefs": _refs(a, b, to_b)},
+        {"backendRefs": _newcomers(ab, a, b)},
+    ]
+
+
+def _own(a: Backend, b: Backend | None) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Weights of (A, B) for A's callers and for B's: each arm has its own callers for as long as it can answer."""
+    a_ready, b_ready = a.ready, b is not None and b.ready
+    return (1, 0) if a_ready or not b_ready else (0, 1), (0, 1) if b_ready else (1, 0)
+
+
+def _refs(a: Backend, b: Backend | None, weights: tuple[int, int]) -> list[dict[str, Any]]:
+    return [
+        backend_ref(backend, weight) for backend, weight in zip((a, b), weights, strict=True) if backend is not None
+    ]
+
+
+def _newcomers(ab: Ab, a: Backend, b: Backend | None) -> list[dict[str, Any]]:
+    if b is None or not (a.ready and b.ready):
+        return _refs(a, b, _own(a, b)[0])
+    return [
+        backend_ref(a, 100 - ab.split, cookie=set_cookie(ab.name, Arm.A)),
+        backend_ref(b, ab.split, cookie=set_cookie(ab.name, Arm.B)),
+    ]
+
+
+def set_cookie(name: str, arm: Arm) -> str:
+    """Not for scripts, not to other sites; for thirty days, so that a caller who comes back meets the same arm."""
+    return f"{name}={arm}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
+
+
+def _matches(header: str, regex: str) -> dict[str, Any]:
+    return {"matches": [{"headers": [{"type": "RegularExpression", "name": header, "value": regex}]}]}
+
+
+def _both_cases(digits: str) -> str:
+    return digits + "".join(digit.upper() for digit in digits if digit.isalpha())
+
+
+def fallback(ab: Ab, a: Backend, b: Backend | None) -> str:
+    """What to say while one arm answers for both; empty while each answers for itself."""
+    b_ready = b is not None and b.ready
+    if a.ready and b_ready:
+        return ""
+    if not a.ready and b_ready:
+        return (
+            f"arm a ({a.version}) has no ready endpoint: its callers are answered by arm b ({b.version if b else ''})"
+        )
+    return f"arm b ({ab.version}) has no ready endpoint: its callers are answered by arm a ({a.version})"
+
+
+def by_arm(ab: Ab, counted: Mapping[tuple[int, int], Traffic]) -> dict[Arm, dict[tuple[int, int], Traffic]]:
+    """What one Envoy pod counted (`exposition.of_route`), by arm and Envoy cluster; callers that are not judged left out."""
+    return {
+        arm: {place: traffic for place, traffic in counted.items() if place[0] in JUDGED[ab.by] and place[1] == index}
+        for index, arm in enumerate(ARMS)
+    }
