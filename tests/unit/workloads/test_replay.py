@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from itertools import islice
 from pathlib import Path
@@ -115,6 +117,19 @@ def test_every_request_is_counted_once_by_status_and_version() -> None:
     assert {request.headers["x-api-key"] for request in seen} == {"k"}
     last = json.loads(out.getvalue().splitlines()[-1])
     assert (last["total"], last["sent"], last["statuses"]) == (True, 100, {"200": 90, "503": 10})
+
+
+def test_it_ends_when_it_is_told_to_with_all_that_was_sent_answered() -> None:
+    out = io.StringIO()
+
+    async def go(url: str) -> Tally:
+        run = Replay(Target(url, "m"), rate=200, seconds=3600, out=out)
+        asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGTERM)
+        return await replay(ROWS, run)
+
+    tally, seen = served(lambda _: web.Response(), go)
+    assert tally.statuses == {200: len(seen)}
+    assert json.loads(out.getvalue().splitlines()[-1])["sent"] == len(seen)
 
 
 def test_no_answer_is_counted_as_status_0_and_ends_nothing() -> None:

@@ -2,14 +2,16 @@
 
 Promises   an open loop: request n leaves at n / rate seconds, whether earlier ones were answered or not, so that a slow server
            meets the load that real clients would bring; every request sent is counted once, by status and by the version
-           that says it answered (`x-model-version`); no answer counts as status 0. Ends by itself after `--seconds`.
+           that says it answered (`x-model-version`); no answer counts as status 0. Ends by itself after `--seconds`, or on SIGTERM
+           when what was sent is answered.
 Never      retries, follows a redirect, or keeps a payload.
 
 One request is one row (or `--rows` of them) in the Open Inference Protocol v2 (kserve/open-inference-protocol,
 specification/protocol/inference_rest.md), one tensor a feature; names and types are asked of the model's own metadata.
-Reports are JSON lines: `{"t": s, "sent": n, "statuses": {"200": n}, "versions": {"v": {"200": n}}, "p50": s, "p99": s}`, one
-every `--every` seconds about those seconds, and at the end one with `"total": true` about all. Latencies are in seconds, from the
-moment the request was due.
+Reports are JSON lines, one every `--every` seconds about those seconds, and at the end one with `"total": true` about all:
+`{"at": seconds since 1970, "t": seconds since the start, "sent": 250, "statuses": {"200": 249, "503": 1},
+"versions": {"<x-model-version>": {"200": 249, "503": 1}}, "p50": seconds, "p99": seconds}`. Latencies count from the moment the
+request was due.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import signal
 import sys
 import time
 from collections import Counter
@@ -78,6 +81,7 @@ class Tally:
         ordered = sorted(self.seconds)
         return json.dumps(
             {
+                "at": round(time.time(), 3),
                 "t": round(at, 3),
                 "sent": len(ordered),
                 "statuses": {str(status): n for status, n in sorted(self.statuses.items())},
@@ -169,6 +173,11 @@ class Replay:
 
     def __post_init__(self) -> None:
         self._total, self._recent = Tally(), Tally()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopped = True
 
     async def run(self, made: Iterator[bytes], session: aiohttp.ClientSession) -> Tally:
         began, reported = self.clock(), 0.0
@@ -177,6 +186,8 @@ class Replay:
             for number in range(max(1, round(self.rate * self.seconds))):
                 due = began + number / self.rate
                 await asyncio.sleep(max(0.0, due - self.clock()))
+                if self._stopped:
+                    break
                 await gate.acquire()
                 task = group.create_task(self._send(session, next(made), due))
                 task.add_done_callback(lambda _: gate.release())
@@ -206,6 +217,7 @@ class Replay:
 
 async def replay(table: pa.Table, run: Replay, rows: int = 1) -> Tally:
     """Ask what the model takes, then send. Raises ReplayError before the first request only."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.stop)
     limit = aiohttp.ClientTimeout(total=run.target.timeout)
     connector = aiohttp.TCPConnector(limit=MOST_AT_ONCE)
     async with aiohttp.ClientSession(timeout=limit, connector=connector) as session:
