@@ -18,6 +18,7 @@ from tests.e2e.figures import Figures
 from tests.e2e.place import Place
 
 from gyre.api import gvks
+from gyre.kinds import KINDS
 
 OPERATOR_IMAGE = "localhost/gyre-operator:dev"
 FAILED = pytest.StashKey[bool]()
@@ -59,9 +60,7 @@ def operator(cluster: Cluster) -> None:
         seconds=180,
         hopeless=lambda: crashed(cluster),
     )
-    crds = [
-        f"crd/{gvk.plural}.{gvk.group}" for gvk in (gvks.TRAINING_JOB, gvks.DATASET, gvks.MODEL, gvks.MODEL_VERSION)
-    ]
+    crds = [f"crd/{kind.gvk.plural}.{kind.gvk.group}" for kind in KINDS]
     cluster.kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
 
 

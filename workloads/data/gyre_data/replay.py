@@ -2,7 +2,7 @@
 
 Promises   an open loop: request n leaves at n / rate seconds, whether earlier ones were answered or not, so that a slow server
            meets the load that real clients would bring; every request sent is counted once, by status and by the version
-           that says it answered (`x-model-version`); no answer counts as status 0. Ends by itself after `--seconds`, or on SIGTERM
+           that says it answered (`x-model-version`); no answer counts as status 0. Ends after `--seconds`, or on SIGTERM
            when what was sent is answered.
 Never      retries, follows a redirect, or keeps a payload.
 
