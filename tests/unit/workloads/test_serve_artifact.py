@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 
 import numpy as np
 import pytest
+from tests.unit.workloads.bucket import serving
 from tests.unit.workloads.served import ENCODER, digest_of, environment, forward, settings, weights, write_artifact
 
 from gyre_serve.artifact import fetch
@@ -21,9 +23,9 @@ def stored(tmp_path):
     return folder, write_artifact(folder)
 
 
-def refused(folder, digest):
+def refused(folder, digest, **changes):
     with pytest.raises(StartError) as told:
-        load(fetch(settings(folder, digest)), 1)
+        load(fetch(settings(folder, digest, **changes)), 1)
     return told.value.kind, told.value.message
 
 
@@ -150,11 +152,38 @@ def test_a_wrong_setting_is_named(tmp_path, change, named):
     assert named in told.value.message
 
 
+@pytest.fixture
+def credentials(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.mark.usefixtures("credentials")
 def test_an_artifact_in_a_bucket_is_read_where_its_store_answers(tmp_path):
-    found = settings(
-        tmp_path, "sha256:" + "0" * 64, GYRE_ARTIFACT_URI="s3://models/late/", GYRE_S3_ENDPOINT="http://store:9000"
-    )
-    assert (found.artifact, found.s3.endpoint, found.s3.region) == ("s3://models/late", "http://store:9000", None)
+    (tmp_path / "runs").mkdir()
+    digest = write_artifact(tmp_path / "runs" / "artifact")
+    with serving(tmp_path) as address:
+        place = {"GYRE_ARTIFACT_URI": "s3://models/runs/artifact/", "GYRE_S3_ENDPOINT": address, "GYRE_S3_REGION": "x"}
+        artifact = fetch(settings(tmp_path / "nowhere", digest, **place))
+        assert sorted(artifact.files) == ["gyre-manifest.json", "model.json", "model.onnx"]
+        (tmp_path / "runs" / "artifact" / "model.onnx").write_bytes(b"changed")
+        with pytest.raises(StartError) as told:
+            fetch(settings(tmp_path / "nowhere", digest, **place))
+        assert told.value.kind == "DigestMismatch"
+        with pytest.raises(StartError) as told:
+            fetch(settings(tmp_path, digest, **{**place, "GYRE_ARTIFACT_URI": "s3://models/runs/none"}))
+        assert told.value.kind == "NotFound"
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_store_that_does_not_answer_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    place = {"GYRE_ARTIFACT_URI": "s3://models/runs", "GYRE_S3_ENDPOINT": address, "GYRE_S3_REGION": "x"}
+    kind, message = refused(tmp_path, "sha256:" + "0" * 64, **place)
+    assert kind == "Unreadable"
+    assert "check permissions, address and credentials" in message
 
 
 @pytest.mark.parametrize(("quota", "wanted"), [("25000 100000", 1), ("150000 100000", 2)])
