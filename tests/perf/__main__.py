@@ -49,8 +49,8 @@ def main() -> None:
                 f"burst {number + 1}: {told.jobs / told.seconds:.0f} jobs/s, bare {told.jobs / told.bare_seconds:.0f}, "
                 f"ratio {told.ratio:.2f}, {told.cpu_seconds:.1f} s of CPU"
             )
-        bench.operator().wait_until_leader()
-        namespace = next(n for n in _namespaces(bench) if n.startswith("burst-"))
+    with tempfile.TemporaryDirectory(prefix="gyre-perf-") as folder, stage(Path(folder) / "server") as bench:
+        namespace = settled.jobs(bench, options.jobs)
         answers = latency.measure(bench, namespace, rate=50, seconds=min(60.0, options.window))
         console.print(f"latency: p50 {answers.p50 * 1000:.0f} ms, p99 {answers.p99 * 1000:.0f} ms")
         rest = settled.measure(bench, options.objects, window=options.window)
@@ -65,12 +65,6 @@ def main() -> None:
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(result, indent=1))
     console.print(table(result))
-
-
-def _namespaces(bench: Any) -> list[str]:
-    from tests.api.cluster import NAMESPACE
-
-    return [item["metadata"]["name"] for item in bench.cluster.list(NAMESPACE)]
 
 
 def table(result: dict[str, Any]) -> Table:

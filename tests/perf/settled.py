@@ -1,6 +1,6 @@
 """Five thousand settled objects: what gyre writes in five minutes of nothing, its memory, and its restart.
 
-The objects: the TrainingJobs of the bursts before, and Models and ModelVersions up to the number; children come on top.
+The objects: TrainingJobs, and Models and ModelVersions up to the number; the five children of each job come on top.
 """
 
 from __future__ import annotations
@@ -33,6 +33,21 @@ class Settled:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def jobs(bench: Bench, count: int) -> str:
+    """Start so many TrainingJobs under an operator that goes on running, and let them settle; returns their namespace."""
+    operator = bench.operator().wait_until_leader()
+    team = bench.team("settled")
+    bench.send(bench.jobs(team.namespace, count))
+    until(
+        "every RayJob exists",
+        lambda: len(bench.cluster.list(gvks.RAY_JOB, team.namespace)) == count,
+        seconds=600,
+        every=1,
+    )
+    quiet(operator)
+    return team.namespace
 
 
 def measure(bench: Bench, objects: int, *, window: float) -> Settled:
@@ -75,7 +90,7 @@ def measure(bench: Bench, objects: int, *, window: float) -> Settled:
 
 def _fill_up(bench: Bench, objects: int) -> None:
     """Models with one version each."""
-    namespace = bench.cluster.namespace("settled")
+    namespace = bench.cluster.namespace("models")
     pairs = max(0, objects - _count(bench)) // 2
     version = {**make.model_version()["spec"]}
     chains = [

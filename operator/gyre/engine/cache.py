@@ -9,11 +9,12 @@ Objects are kept as JSON text, not as trees of dicts: a tenth of the memory, and
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import orjson
 
 from gyre.api.effects import Gvk, Ref
 from gyre.api.kind import Answer, Kind, Object
@@ -31,7 +32,7 @@ class Entry:
     text: bytes
 
     def read(self) -> Object:
-        decoded: Object = json.loads(self.text)
+        decoded: Object = orjson.loads(self.text)
         return decoded
 
 
@@ -180,7 +181,7 @@ class Cache:
             owner=owner["uid"] if owner else "",
             labels=tuple((name, labels[name]) for name in self._labels.get(gvk, ()) if name in labels),
             references=_references(kind, slim) if kind else (),
-            text=json.dumps(slim, separators=(",", ":")).encode(),
+            text=orjson.dumps(slim),
         )
 
     def _index(self, ref: Ref, entry: Entry) -> None:
