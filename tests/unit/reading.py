@@ -65,7 +65,9 @@ class Cluster:
         return self._where(gvk, matches)
 
     def referrers(self, ref: Ref, gvk: Gvk) -> Sequence[Object]:
-        kind = next(kind for kind in KINDS if kind.gvk == gvk)
+        kind = next((kind for kind in KINDS if kind.gvk == gvk), None)
+        if kind is None:
+            return []
         return self._where(gvk, lambda obj: ref in tuple(kind.references(kind.model.parse(obj))))
 
     def _where(self, gvk: Gvk, accept: Callable[[Object], bool]) -> Sequence[Object]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gyre.api.gvks import KSERVE_SERVICE
-from gyre.api.intent import INTENT
+from gyre.api.intent import INTENT, contains
 
 CONTAINER: Final = "kserve-container"
 PREDICTOR_LABEL: Final = "serving.kserve.io/inferenceservice"
@@ -83,6 +83,11 @@ class PredictorView:
     deleting: bool
     ready: bool
     message: str
+    spec: Mapping[str, Any]
+
+    def says(self, manifest: Mapping[str, Any]) -> bool:
+        """Its spec is what the manifest means."""
+        return contains(self.spec, manifest["spec"])
 
     @classmethod
     def of(cls, obj: Mapping[str, Any]) -> PredictorView:
@@ -99,4 +104,5 @@ class PredictorView:
             deleting=bool(metadata.get("deletionTimestamp")),
             ready=(conditions.get("Ready") or {}).get("status") == "True",
             message=str(said),
+            spec=obj.get("spec") or {},
         )

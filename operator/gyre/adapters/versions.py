@@ -1,25 +1,30 @@
 """A ModelVersion as other kinds see it, and who uses one.
 
 A version is in use while a TrainingJob that warm-starts from it has not finished, or while an object of a kind in `USERS`
-carries the label `gyre.dev/uses-model-version: <version>`. This page is the only one that knows that, so that the version,
-its Model and the admission policies mean the same thing. Never raises: what is malformed uses nothing and is not ready.
+(as KServe's predictors of an InferenceService) carries the label `gyre.dev/uses-model-version: <version>`. This page is the
+only one that knows that, so that the version, its Model and the admission policies mean the same thing. Never raises: what is
+malformed uses nothing and is not ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from gyre.adapters.datasets import readiness
 from gyre.api import gvks
+from gyre.api.objective import Goal
 
 USES_MODEL_VERSION: Final = "gyre.dev/uses-model-version"
 """Label of an object that needs the version it names to stay, in the same namespace."""
 
-USERS: Final = (gvks.TRAINING_JOB,)
-"""Kinds whose objects may use a version. Kinds that serve versions join here."""
+USERS: Final = (gvks.TRAINING_JOB, gvks.KSERVE_SERVICE)
+"""Kinds whose objects may use a version: a job that starts from it, a predictor that serves it."""
+
+SERVED_FOR: Final = "gyre.dev/inferenceservice"
+"""Label of what serves a version: the InferenceService on whose behalf."""
 
 WELL_KNOWN: Final = ("auc", "accuracy", "f1", "logloss", "loss", "rmse", "mae")
 """Which metric speaks for a version when its Model states no objective, most telling first."""
@@ -107,7 +112,23 @@ def version_used_by(obj: Mapping[str, Any]) -> str | None:
 
 
 def use_of(obj: Mapping[str, Any]) -> Use:
-    return Use(str(obj.get("kind", "")), str((obj.get("metadata") or {}).get("name", "")))
+    """Who uses it, as a user knows it: of a predictor the InferenceService that it was made for."""
+    metadata = obj.get("metadata") or {}
+    served_for = (metadata.get("labels") or {}).get(SERVED_FOR)
+    return Use(str(obj.get("kind", "")), str(served_for or metadata.get("name", "")))
+
+
+def champion(
+    versions: Iterable[ModelVersionView], metric: str | None, goal: Goal | None = None
+) -> ModelVersionView | None:
+    """The version that speaks for its Model: of those that are ready, the best by the metric of the objective, and of equals the
+    earliest, which has proved itself longest; the latest where no objective is stated. None when nothing can be said."""
+    ready = sorted((v for v in versions if v.ready and not v.deleting), key=lambda v: (v.time, v.name))
+    if metric is None:
+        return ready[-1] if ready else None
+    sign = -1 if goal is Goal.MAXIMIZE else 1
+    reporting = [version for version in ready if metric in version.metrics]
+    return min(reporting, key=lambda version: sign * version.metrics[metric]) if reporting else None
 
 
 def finished(obj: Mapping[str, Any]) -> bool:

@@ -53,3 +53,8 @@ def format_quantity(value: Decimal | int, form: Literal["decimal", "binary"] = "
     if exact:
         raise ValueError(f"{value} is finer than 1n and cannot be written as a quantity")
     return "0"
+
+
+def canonical(text: str) -> str:
+    """As the API server's own types write it back: `1024Mi` → `1Gi`, `0.5` → `500m`."""
+    return format_quantity(parse_quantity(text), "binary" if text.endswith("i") else "decimal")

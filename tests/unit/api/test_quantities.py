@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gyre.api.quantities import PATTERN, format_quantity, parse_quantity
+from gyre.api.quantities import PATTERN, canonical, format_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,11 @@ def test_every_quantity_survives(nanos: int, form: Literal["decimal", "binary"])
 @given(st.from_regex(re.compile(PATTERN, re.ASCII), fullmatch=True))
 def test_what_the_api_server_accepts_is_what_we_read(text: str):
     assert parse_quantity(text.removesuffix("\n")) >= 0
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("1024Mi", "1Gi"), ("0.5", "500m"), ("1500Mi", "1500Mi"), ("2000m", "2"), ("1000M", "1G"), ("4", "4"), ("0", "0")],
+)
+def test_a_canonical_text_is_what_the_server_writes_back(given: str, written: str):
+    assert canonical(given) == written

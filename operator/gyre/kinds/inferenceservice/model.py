@@ -1,6 +1,6 @@
 """The API of an InferenceService: spec, the rules that the API server enforces, columns. Pure.
 
-The parts of the spec are in `parts.py` and `policy.py`, the status is in `report.py`.
+The parts of the spec are in `parts.py`, `policy.py`, `experiments.py` and `access.py`, the status is in `report.py`.
 
 Everything may change at any time. A change of modelRef is a rollout; a change of replicas, resources or runtime rolls inside
 each version, pod by pod, and no evidence is gathered about it.
@@ -18,6 +18,8 @@ from gyre.api.fields import Duration, Labels, Subdomain
 from gyre.api.markers import Between, Column, MaxLength, Pattern, Rule, Scale, Span, condition_column
 from gyre.api.model import Schema
 from gyre.api.resource import Resource
+from gyre.kinds.inferenceservice.access import Auth, RateLimit
+from gyre.kinds.inferenceservice.experiments import Ab, Shadow
 from gyre.kinds.inferenceservice.names import LONGEST, default_host
 from gyre.kinds.inferenceservice.parts import (
     Bucket,
@@ -34,7 +36,24 @@ Host = Annotated[str, MaxLength(253), Pattern(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\
 """A host name with a dot in it; HTTPRoute takes no address."""
 
 
-class InferenceServiceSpec(Schema):
+class InferenceServiceSpec(
+    Schema,
+    rules=(
+        Rule(
+            "!has(self.ab) || !has(self.rollout) || !(has(self.rollout.steps) || has(self.rollout.maxBadRequests))",
+            "an A/B test and a canary cannot share the traffic: leave out rollout.steps and rollout.maxBadRequests while "
+            "there is ab",
+            field_path=".ab",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            "!has(self.ab) || !has(self.shadow) || self.ab.version != self.shadow.version",
+            "one version cannot answer as arm B and be a shadow at once: name another version, or leave one of them out",
+            field_path=".shadow",
+            reason="FieldValueForbidden",
+        ),
+    ),
+):
     """What to serve, where, and how a new version comes to its traffic."""
 
     model_ref: ModelRef
@@ -55,6 +74,14 @@ class InferenceServiceSpec(Schema):
     """How a new version comes to its traffic."""
     keep_warm: Annotated[Duration, Span("0s", "30d")] = timedelta(minutes=10)
     """How long the previous version stays up after a promotion: so long it can take the traffic back in seconds."""
+    ab: Ab | None = None
+    """Two versions side by side, compared caller by caller; no rollout begins meanwhile."""
+    shadow: Shadow | None = None
+    """A version that gets copies of requests, and whose answers reach nobody."""
+    auth: Auth | None = None
+    """Who may call; everybody when left out."""
+    rate_limit: RateLimit | None = None
+    """How many requests are let through."""
     log: PredictionLog | None = None
     """Which requests and answers are kept."""
     node_selector: Labels = Field(default_factory=dict)

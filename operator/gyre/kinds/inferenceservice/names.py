@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-SERVICE_LABEL: Final = "gyre.dev/inferenceservice"
+from gyre.adapters.versions import SERVED_FOR
+
+SERVICE_LABEL: Final = SERVED_FOR
 RELEASE: Final = "gyre.dev/release-quarantine"
 """Annotation: a digest, the beginning of one, or `all`; each new value releases once."""
 LONGEST: Final = 39

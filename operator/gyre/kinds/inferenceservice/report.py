@@ -9,6 +9,7 @@ from gyre.api.markers import ListType, MaxItems, MaxLength
 from gyre.api.model import Schema
 from gyre.api.resource import Status
 from gyre.api.terms import Term
+from gyre.kinds.inferenceservice.experiments import AbReport
 
 MAX_HISTORY = 10
 MAX_QUARANTINED = 10
@@ -150,5 +151,7 @@ class InferenceServiceStatus(Status):
     """Versions that can take the traffic back at once."""
     quarantined: Annotated[tuple[Quarantined, ...], ListType("map", keys=("digest",)), MaxItems(MAX_QUARANTINED)] = ()
     """Digests that failed, newest first."""
+    ab: AbReport | None = None
+    """What the comparison of the arms has found."""
     history: Annotated[tuple[Past, ...], ListType("atomic"), MaxItems(MAX_HISTORY)] = ()
     """What became of the versions, newest first."""

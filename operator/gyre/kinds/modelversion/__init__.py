@@ -47,7 +47,7 @@ KIND = Kind(
     summarize=summarize,
     conditions=CONDITIONS,
     reasons=Reason,
-    watches=tuple(Watch(user, version_of_user, managed=False) for user in USERS),
+    watches=tuple(Watch(user, version_of_user, managed=user.group != gvks.GROUP) for user in USERS),
     references=references,
     labels=tuple((user, USES_MODEL_VERSION) for user in USERS),
     grants=(

@@ -1,0 +1,221 @@
+"""What an InferenceService must remember, kept in its ConfigMap `<name>-rollout`: who has the traffic, who is judged, what for.
+
+Promises   every change is one new value (nothing is edited), and one guarded write in the cluster; the route is a function of
+           it, so whatever a crash left behind is put right by the next decision.
+Never      reads a clock or a cluster.
+
+    no version ─▶ first ─▶ stable ─▶ stable + candidate ─┬─▶ promoted: stable, the old one warm
+                                          ▲              ├─▶ rolled back: stable, the candidate's digest quarantined
+                                          └──────────────┴─▶ abandoned: stable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from gyre.api.terms import clip
+from gyre.kinds.inferenceservice.report import Happened
+
+KEPT_HISTORY = 20
+KEPT_QUARANTINED = 32
+LONGEST = 400
+WHOLE = 1000
+"""Weights add up to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A ModelVersion as far as serving needs it: what runs goes on although the object may be gone."""
+
+    name: str
+    digest: str
+    uri: str
+    flavour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    requests: int = 0
+    errors: int = 0
+
+    def plus(self, requests: int, errors: int) -> Counts:
+        return Counts(self.requests + requests, self.errors + errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A candidate on its way. `first`: there is nothing to compare it with."""
+
+    candidate: Version
+    started: datetime
+    by: str = ""
+    first: bool = False
+    step: int = -1
+    """Of spec.rollout.steps; -1 before it has any traffic."""
+    weight: int = 0
+    """Its share, of WHOLE."""
+    since: datetime | None = None
+    """When this weight was written down."""
+    withdrawn: datetime | None = None
+    """Since when it has no traffic because no pod of it is ready."""
+    counting: datetime | None = None
+    """Since when requests of this weight are counted; what came before belongs to nobody."""
+    looked: datetime | None = None
+    """The last look at the counts."""
+    sources: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """What each source had counted at the last look: see counting.py."""
+    timed_by: str = ""
+    """Whose histogram tells latency, and its edges in seconds: fixed at the first look."""
+    edges: tuple[float, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    """Of the judge; empty before the first look."""
+    stable: Counts = Counts()
+    candidate_counts: Counts = Counts()
+    in_step: int = 0
+    """Requests of the candidate at this weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    version: Version
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    digest: str
+    version: str
+    at: datetime
+    cause: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    at: datetime
+    event: Happened
+    version: str
+    digest: str
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    stable: Version | None = None
+    since: datetime | None = None
+    """Since when the stable version has the traffic."""
+    rollout: Rollout | None = None
+    warm: tuple[Warm, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    """Oldest first."""
+    released: str = ""
+    """The value of the releasing annotation that was obeyed: each value releases once."""
+    history: tuple[Entry, ...] = ()
+    """Oldest first."""
+
+    @property
+    def needed(self) -> tuple[Version, ...]:
+        """Versions that are to be up: the stable one first, each digest once."""
+        named = [
+            *([self.stable] if self.stable else []),
+            *([self.rollout.candidate] if self.rollout else []),
+            *(entry.version for entry in self.warm),
+        ]
+        found: dict[str, Version] = {}
+        for version in named:
+            found.setdefault(version.digest, version)
+        return tuple(found.values())
+
+    @property
+    def weights(self) -> tuple[tuple[Version, int], ...]:
+        """Who gets which share of WHOLE; the stable version first, nobody with nothing."""
+        share = self.rollout.weight if self.rollout and not self.rollout.withdrawn else 0
+        if self.stable is None:
+            return ()
+        if self.rollout is None or share == 0:
+            return ((self.stable, WHOLE),)
+        return ((self.stable, WHOLE - share), (self.rollout.candidate, share))
+
+    def quarantine_of(self, digest: str) -> Quarantined | None:
+        return next((entry for entry in self.quarantined if entry.digest == digest), None)
+
+    def warm_one(self, digest: str) -> Version | None:
+        return next((entry.version for entry in self.warm if entry.version.digest == digest), None)
+
+    # ── what happens to it ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def started(self, candidate: Version, now: datetime, by: str) -> Ledger:
+        rollout = Rollout(candidate, milliseconds(now), by, first=self.stable is None)
+        return replace(self, rollout=rollout, warm=self._warm_without(candidate.digest))
+
+    def with_rollout(self, **changes: Any) -> Ledger:
+        """The same, with changes to the rollout."""
+        assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
+        return replace(self, rollout=replace(self.rollout, **changes))
+
+    def weighted(self, step: int, weight: int, now: datetime) -> Ledger:
+        """Another share for the candidate: counting begins anew once the gateway has confirmed it."""
+        return self.with_rollout(
+            step=step, weight=weight, since=milliseconds(now), withdrawn=None, counting=None, sources={}, in_step=0
+        )
+
+    def withdrawn(self, now: datetime) -> Ledger:
+        return self.with_rollout(withdrawn=milliseconds(now), counting=None, sources={})
+
+    def resumed(self, now: datetime) -> Ledger:
+        return self.with_rollout(withdrawn=None, since=milliseconds(now), counting=None, sources={})
+
+    def taken_over(self, now: datetime, event: Happened, why: str, *, warm_until: datetime | None = None) -> Ledger:
+        """The candidate is the stable version; the one before it stays warm."""
+        assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
+        candidate, by = self.rollout.candidate, self.rollout.by
+        after = replace(self, rollout=None)
+        return after.with_stable(candidate, now, warm_until=warm_until).noted(now, event, candidate, by, why)
+
+    def with_stable(self, version: Version, now: datetime, *, warm_until: datetime | None) -> Ledger:
+        warm = self._warm_without(version.digest)
+        if self.stable is not None and self.stable.digest != version.digest and warm_until is not None:
+            warm = (*warm, Warm(self.stable, milliseconds(warm_until)))
+        return replace(self, stable=version, since=milliseconds(now), warm=warm[-4:])
+
+    def rolled_back(self, now: datetime, cause: str, message: str) -> Ledger:
+        """The candidate is out, its digest quarantined."""
+        assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
+        bad, by = self.rollout.candidate, self.rollout.by
+        entry = Quarantined(bad.digest, bad.name, milliseconds(now), cause, clip(message, LONGEST))
+        others = tuple(known for known in self.quarantined if known.digest != bad.digest)
+        after = replace(self, rollout=None, quarantined=(*others, entry)[-KEPT_QUARANTINED:])
+        return after.noted(now, Happened.ROLLED_BACK, bad, by, f"{cause}: {message}")
+
+    def abandoned(self, now: datetime, by: str, why: str) -> Ledger:
+        assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
+        return replace(self, rollout=None).noted(now, Happened.ABANDONED, self.rollout.candidate, by, why)
+
+    def freed(self, digests: frozenset[str], value: str, now: datetime) -> Ledger:
+        """Out of quarantine, and the annotation's value remembered."""
+        out = [entry for entry in self.quarantined if entry.digest in digests]
+        kept = tuple(entry for entry in self.quarantined if entry.digest not in digests)
+        after = replace(self, quarantined=kept, released=value)
+        for entry in out:
+            version = Version(entry.version, entry.digest, "")
+            after = after.noted(now, Happened.RELEASED, version, "annotation", f"was quarantined for {entry.cause}")
+        return after
+
+    def cooled(self, now: datetime) -> Ledger:
+        """Without the warm versions whose time has come."""
+        return replace(self, warm=tuple(entry for entry in self.warm if entry.until > now))
+
+    def noted(self, now: datetime, event: Happened, version: Version, by: str, why: str) -> Ledger:
+        entry = Entry(milliseconds(now), event, version.name, version.digest, clip(by, 128), clip(why, LONGEST))
+        return replace(self, history=(*self.history, entry)[-KEPT_HISTORY:])
+
+    def _warm_without(self, digest: str) -> tuple[Warm, ...]:
+        return tuple(entry for entry in self.warm if entry.version.digest != digest)
+
+
+def milliseconds(time: datetime) -> datetime:
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)

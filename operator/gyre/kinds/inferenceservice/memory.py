@@ -1,0 +1,77 @@
+"""The ConfigMap `<name>-rollout`: the ledger as text and back, and the evidence over time for whoever plots it.
+
+    rollout.json   the ledger
+    series.json    `[{t, weight, bad, good, requests, errors, stableRequests, stableErrors}]` of the newest rollout, a point a
+                   look; every other one goes when there are 300
+
+Equal ledgers are equal text, so a settled service writes nothing. A ledger that cannot be read is never taken for an empty one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
+
+from gyre.kinds.inferenceservice.ledger import Ledger
+
+LEDGER_KEY: Final = "rollout.json"
+SERIES_KEY: Final = "series.json"
+MOST_POINTS: Final = 300
+_LEDGER: Final = TypeAdapter(Ledger)
+
+Point: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The ConfigMap as found. `ledger` is None only when it could not be read; a broken series is merely forgotten."""
+
+    version: str
+    owner: str
+    ledger: Ledger | None
+    series: tuple[Point, ...] = ()
+    problem: str = ""
+
+
+def to_data(ledger: Ledger, series: Sequence[Point]) -> dict[str, str]:
+    kept: dict[str, Any] = _LEDGER.dump_python(ledger, mode="json", exclude_defaults=True)
+    return {LEDGER_KEY: text({"version": 1, **kept}), SERIES_KEY: text(list(series))}
+
+
+def of(obj: Mapping[str, Any]) -> Memory:
+    data, metadata = obj.get("data") or {}, obj["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    owner = next((str(entry.get("uid", "")) for entry in owners if entry.get("controller")), "")
+    version, series = metadata.get("resourceVersion", ""), _series(data.get(SERIES_KEY))
+    try:
+        kept = json.loads(data[LEDGER_KEY])
+        if kept.pop("version") != 1:
+            raise ValueError("its version is not 1")
+        ledger = _LEDGER.validate_python(kept)
+    except (KeyError, AttributeError, TypeError, ValidationError, ValueError) as error:
+        return Memory(version, owner, None, series, problem=f"{type(error).__name__}: {error}"[:300])
+    return Memory(version, owner, ledger, series)
+
+
+def added(series: Sequence[Point], point: Point) -> tuple[Point, ...]:
+    """With one more point; when there are too many, every other one goes, and the newest stays."""
+    longer = (*series, point)
+    if len(longer) <= MOST_POINTS:
+        return longer
+    return longer[(len(longer) - 1) % 2 :: 2]
+
+
+def _series(said: Any) -> tuple[Point, ...]:
+    try:
+        points = json.loads(said) if said else []
+    except (TypeError, ValueError):
+        return ()
+    return tuple(point for point in points if isinstance(point, dict)) if isinstance(points, list) else ()
+
+
+def text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
