@@ -14,7 +14,7 @@ over several ρ, and by Ville's inequality it exceeds 1/α with probability α a
 share cancel. "Slower than a fixed edge" is a failure like any other.
 
 Sources: Lindon and Malek, Anytime-valid inference for multinomial count data (NeurIPS 2022, arXiv 2011.03567); Ville, Étude
-critique de la notion de collectif (1939); Vovk and Wang, E-values: calibration, combination and applications (2021), for averages.
+critique de la notion de collectif (1939); Vovk and Wang, E-values: calibration, combination and applications (2021).
 """
 
 from __future__ import annotations
