@@ -66,7 +66,8 @@ class RolloutPolicy(
     rules=(
         at_most_one_of("steps", "maxBadRequests"),
         Rule(
-            "self.interval <= self.deadline",
+            # The API server asks it of the empty default, too, before it has filled in the defaults below that.
+            "!has(self.interval) || !has(self.deadline) || self.interval <= self.deadline",
             "make the deadline longer than the interval between two looks",
             field_path=".deadline",
         ),
