@@ -220,19 +220,20 @@ def calling(
     rate: float = RATE,
     name: str = SERVICE,
     url: str = "",
-    path: str = ROWS,
+    claim: str = manifests.CLAIM,
+    rows: str = ROWS,
     pod: str = "callers",
     more: str = "",
 ) -> Iterator[Callers]:
-    """Callers through the gateway (or of `url`), from now until the end of the block."""
+    """Callers through the gateway (or of `url`), from now until the end of the block; `rows`: a folder below /work."""
     gis = place.cluster.get(gvks.INFERENCE_SERVICE, place.name, name)
     url = url or f"http://{gis['status']['address']}"
     host = gis["status"]["url"].split("://", 1)[1].split("/", 1)[0]
     command = (
-        f"exec python -m gyre_data replay --path {path} --url {url} --host {host} --model {name} "
+        f"exec python -m gyre_data replay --path {rows} --url {url} --host {host} --model {name} "
         f"--rate {rate} --seconds 3600 --every 1 {more}"
     )
-    place.apply(manifests.shell(pod, command))
+    place.apply(manifests.shell(pod, command, claim_name=claim))
     callers = Callers(place, pod)
     place.cluster.until("the callers call", lambda: callers.reports(), seconds=90)
     yield callers
