@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import torch
+from pyarrow import fs
+
 from gyre_data.digest import of_folder, root
 from gyre_train.encoder import Encoder
 from gyre_train.network import Network
-from pyarrow import fs
 
 CARRIER = "MQ"
 """Envoy Air: 8 % of the flights out of New York."""
