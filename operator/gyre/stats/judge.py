@@ -1,4 +1,4 @@
-"""Whether a candidate may take over: e-processes over errors and slow answers, looked at as often as one likes.
+"""Whether a candidate may take over: e-processes over errors and slow answers, looked at as often as one likes. Pure.
 
 Promises   P(rolled back | no worse) ≤ alpha and P(promoted | as bad as the margins) ≤ beta, however often and whenever it is
            looked at, and however the weights move between looks; a restart loses nothing (JSON and back is exact); shares being
@@ -11,125 +11,35 @@ failures in a look, the candidate's x give the likelihood ratio of ρ against ρ
     Π (p(ρ)/p(ρ0))^x ((1 − p(ρ))/(1 − p(ρ0)))^(n − x),
 whose expectation is 1 at ρ0, and at most 1 on the far side of it. The product over looks is a test martingale, so is a mixture
 over several ρ, and by Ville's inequality it exceeds 1/α with probability α at the most, ever. Bursts and lulls that both versions
-share cancel. "Slower than a fixed edge" is a failure like any other.
+share cancel. "Slower than a fixed edge" is a failure like any other. What breaks it: docs/statistics.md.
 
-Sources: Lindon and Malek, Anytime-valid inference for multinomial count data (NeurIPS 2022, arXiv 2011.03567); Ville, Étude
-critique de la notion de collectif (1939); Vovk and Wang, E-values: calibration, combination and applications (2021).
+    against the candidate   errors ½, latency ½ spread over its edges: an average of e-values is an e-value
+    for the candidate       every metric by itself, and the least counts: bad in one metric is bad
+
+A metric is bad when it is both worse than its margin and above its floor. Either can be refuted, and the average of both e-values
+refutes it: so a service without any errors can be promoted, and so can one whose answers all fall into one bucket.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import exp, inf, isfinite, lgamma, log, log1p
-from typing import Any, Final
+from math import inf, log
+from typing import Final
 
-RATIOS_WORSE: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
-"""Alternatives to "no worse": how many times as often the candidate fails."""
-RATIOS_FINE: Final = (0.7, 0.85, 1.0, 1.1)
-"""Alternatives to "as bad as the margin"."""
-FLOOR_SHARES: Final = (0.001, 0.1, 0.3, 0.6)
-"""Alternatives to "as bad as the floor": error rates, in shares of the floor."""
-RATIOS_OF_REQUESTS: Final = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
-"""Alternatives to "the gateway honours the weights"."""
+import numpy as np
+
+from gyre.stats.eprocess import Logs, added, least, log_mean, log_ratios
+from gyre.stats.evidence import RATIOS_WORSE, Counts, Evidence, Look, Policy, floors, updated
+from gyre.stats.rates import edges_of, upper_rate
+
 SAMPLE_RATIO_ALARM: Final = log(1000.0)
-EDGE_QUANTILES: Final = (0.5, 0.75, 0.9, 0.95)
+MOST: Final = 2.0**53
+FLOOR_WEIGHTS: Final = (0.5, 0.2)
+"""Of the e-value by the floor in the average with the one by the ratio: for errors, for slow answers."""
 ERRORS: Final = "errorRate"
 LATENCY: Final = "latency"
-
-Logs = tuple[float, ...]
-"""Log-likelihood ratios, one for each alternative."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """`alpha`, `beta` in (0, 0.5]; margins are ratios > 1; `error_floor` a rate in [0, 0.5), 0 for none."""
-
-    alpha: float
-    beta: float
-    error_margin: float
-    latency_margin: float
-    error_floor: float
-    min_requests: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What one version answered. `slow[i]`: how many took longer than `edges[i]`."""
-
-    requests: int = 0
-    errors: int = 0
-    slow: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The counts since the last look, during which the candidate's weight was `share`, in (0, 1)."""
-
-    share: float
-    stable: Counts
-    candidate: Counts
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """All that is remembered: sums, so that a restart goes on where it was."""
-
-    worse: tuple[Logs, ...]
-    """Against "no worse": errors first, then each edge."""
-    fine: tuple[Logs, ...]
-    """Against "as bad as the margin", in the same order."""
-    floor: Logs
-    """Against "the candidate's error rate is at the floor or above"."""
-    ratio: Logs
-    """Against "the gateway honours the weights"."""
-    stable: Counts
-    candidate: Counts
-
-    @classmethod
-    def start(cls, edges: int) -> Evidence:
-        """Nothing is known yet; `edges`: how many latencies slow answers are told by."""
-        none = Counts(slow=(0,) * edges)
-        return cls(
-            worse=((0.0,) * len(RATIOS_WORSE),) * (1 + edges),
-            fine=((0.0,) * len(RATIOS_FINE),) * (1 + edges),
-            floor=(0.0,) * len(FLOOR_SHARES),
-            ratio=(0.0,) * len(RATIOS_OF_REQUESTS),
-            stable=none,
-            candidate=none,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain lists; Python writes a float so that reading it gives the same one."""
-        return {
-            "worse": [list(logs) for logs in self.worse],
-            "fine": [list(logs) for logs in self.fine],
-            "floor": list(self.floor),
-            "ratio": list(self.ratio),
-            "stable": [self.stable.requests, self.stable.errors, *self.stable.slow],
-            "candidate": [self.candidate.requests, self.candidate.errors, *self.candidate.slow],
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Evidence:
-        """Raises KeyError, TypeError or ValueError for what `to_json` did not write."""
-
-        def counts(numbers: Sequence[int]) -> Counts:
-            requests, errors, *slow = (int(number) for number in numbers)
-            return Counts(requests, errors, tuple(slow))
-
-        def table(rows: Sequence[Sequence[float]]) -> tuple[Logs, ...]:
-            return tuple(tuple(float(value) for value in row) for row in rows)
-
-        return cls(
-            worse=table(data["worse"]),
-            fine=table(data["fine"]),
-            floor=table([data["floor"]])[0],
-            ratio=table([data["ratio"]])[0],
-            stable=counts(data["stable"]),
-            candidate=counts(data["candidate"]),
-        )
 
 
 class Verdict(StrEnum):
@@ -160,98 +70,50 @@ class Judgement:
 # ── the e-values ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def chance(share: float, ratio: float) -> float:
-    """That a failed request was the candidate's: qρ / (qρ + 1 − q)."""
-    return share * ratio / (share * ratio + 1.0 - share)
+def each_bad(evidence: Evidence) -> list[float]:
+    """log E against "no worse", metric by metric: errors first, then each edge."""
+    return [log_mean(logs) for logs in evidence.worse]
 
 
-def log_ratios(x: int, n: int, share: float, ratios: Sequence[float], against: float) -> Logs:
-    """Of `n` failures, `x` the candidate's: log-likelihood ratio of each ρ in `ratios` against ρ0 = `against`."""
-    p0 = chance(share, against)
+def each_good(evidence: Evidence, policy: Policy) -> list[float]:
+    """log E against "worse than the margin and above the floor", metric by metric."""
     found = []
-    for ratio in ratios:
-        p = chance(share, ratio)
-        found.append(x * log(p / p0) + (n - x) * log((1.0 - p) / (1.0 - p0)))
-    return tuple(found)
+    for number, floor in enumerate(floors(policy, len(evidence.fine) - 1)):
+        by_ratio, weight = log_mean(evidence.fine[number]), FLOOR_WEIGHTS[min(number, 1)]
+        by_floor = log_mean(evidence.floor[number])
+        found.append(log_mean((by_ratio, by_floor), (1.0 - weight, weight)) if floor else by_ratio)
+    return found
 
 
-def log_rates(x: int, n: int, rates: Sequence[float], against: float) -> Logs:
-    """Of `n` requests, `x` failed: log-likelihood ratio of each rate against `against`."""
-    return tuple(x * log(rate / against) + (n - x) * (log1p(-rate) - log1p(-against)) for rate in rates)
-
-
-def log_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """The logarithm of the (weighted) average of exp(values), without leaving the range of a float."""
-    shares = weights or [1.0 / len(values)] * len(values)
-    top = max(values)
-    return top if not isfinite(top) else top + log(sum(w * exp(v - top) for v, w in zip(values, shares, strict=True)))
-
-
-def added(sums: Logs, more: Logs) -> Logs:
-    return tuple(a + b for a, b in zip(sums, more, strict=True))
-
-
-def updated(evidence: Evidence, look: Look, policy: Policy) -> Evidence:
-    """With the counts of one more look. Raises ValueError for a share outside (0, 1) or another number of edges."""
-    if not 0.0 < look.share < 1.0:
-        raise ValueError(f"a share must lie between 0 and 1, not be {look.share}: there is nothing to compare with")
-    mine, other = look.candidate, look.stable
-    failures = [(mine.errors, other.errors), *zip(mine.slow, other.slow, strict=True)]
-    margins = [policy.error_margin] + [policy.latency_margin] * len(mine.slow)
-    q = look.share
-
-    def against(sums: tuple[Logs, ...], ratios: Sequence[float], nulls: Sequence[float]) -> tuple[Logs, ...]:
-        return tuple(
-            added(before, log_ratios(x, x + y, q, ratios, null))
-            for before, (x, y), null in zip(sums, failures, nulls, strict=True)
-        )
-
-    floor = evidence.floor
-    if policy.error_floor > 0.0:
-        rates = [share * policy.error_floor for share in FLOOR_SHARES]
-        floor = added(floor, log_rates(mine.errors, mine.requests, rates, policy.error_floor))
-    asked = log_ratios(mine.requests, mine.requests + other.requests, q, RATIOS_OF_REQUESTS, 1.0)
-    return replace(
-        evidence,
-        worse=against(evidence.worse, RATIOS_WORSE, [1.0] * len(failures)),
-        fine=against(evidence.fine, RATIOS_FINE, margins),
-        floor=floor,
-        ratio=added(evidence.ratio, asked),
-        stable=_sum(evidence.stable, other),
-        candidate=_sum(evidence.candidate, mine),
-    )
-
-
-def _sum(one: Counts, more: Counts) -> Counts:
-    slow = tuple(a + b for a, b in zip(one.slow, more.slow, strict=True))
-    return Counts(one.requests + more.requests, one.errors + more.errors, slow)
-
-
-def bad_of(evidence: Evidence) -> tuple[float, str]:
-    """(log E against "no worse", the metric that says most): half on errors, half spread over the edges."""
-    each = [log_mean(logs) for logs in evidence.worse]
+def bad_of(evidence: Evidence) -> float:
+    """log E against "no worse" of all metrics together."""
+    each = each_bad(evidence)
     edges = len(each) - 1
-    weights = [0.5] + [0.5 / edges] * edges if edges else [1.0]
-    return log_mean(each, weights), ERRORS if each[0] >= max(each[1:], default=-inf) else LATENCY
+    return log_mean(each, [0.5] + [0.5 / edges] * edges) if edges else each[0]
 
 
-def good_of(evidence: Evidence, policy: Policy) -> tuple[float, str]:
-    """(log E against "as bad as the margins", the metric): the least over metrics, since each has to pass by itself."""
-    errors, *slow = [log_mean(logs) for logs in evidence.fine]
-    if policy.error_floor > 0.0:
-        # Bad means worse than the margin and above the floor; either proof refutes that, and so does their average.
-        errors = log_mean((errors, log_mean(evidence.floor)))
-    return min([(errors, ERRORS), *((value, LATENCY) for value in slow)])
+def good_of(evidence: Evidence, policy: Policy) -> float:
+    """log E against "as bad as the margins": the least over metrics, since each has to pass by itself."""
+    return least(each_good(evidence, policy))
+
+
+def reached(bad: float, good: float, requests: int, policy: Policy) -> tuple[bool, bool]:
+    """(rolled back, promoted), of which one at the most is true. `requests`: of the candidate."""
+    worse = np.greater_equal(bad, -log(policy.alpha))
+    fine = np.greater_equal(good, -log(policy.beta)) & np.greater_equal(requests, policy.min_requests)
+    return worse, fine & ~worse
 
 
 def judge(evidence: Evidence, policy: Policy) -> Judgement:
     """What the counts prove so far."""
-    bad, blamed = bad_of(evidence)
-    good, weakest = good_of(evidence, policy)
-    bad_threshold, good_threshold = -log(policy.alpha), -log(policy.beta)
-    if bad >= bad_threshold:
+    bads, goods = each_bad(evidence), each_good(evidence, policy)
+    bad, good = bad_of(evidence), good_of(evidence, policy)
+    blamed = ERRORS if bads[0] >= max(bads[1:], default=-inf) else LATENCY
+    weakest = ERRORS if goods[0] <= good else LATENCY
+    rolled_back, promoted = reached(bad, good, evidence.candidate.requests, policy)
+    if rolled_back:
         verdict, by, message = Verdict.ROLLBACK, blamed, f"worse than the stable version by {blamed}"
-    elif good >= good_threshold and evidence.candidate.requests >= policy.min_requests:
+    elif promoted:
         verdict, by, message = Verdict.PROMOTE, weakest, "no metric is as bad as its margin"
     else:
         verdict, by = Verdict.CONTINUE, blamed if bad > max(good, 0.0) else weakest
@@ -261,9 +123,9 @@ def judge(evidence: Evidence, policy: Policy) -> Judgement:
         bad=bad,
         good=good,
         by=by,
-        bad_threshold=bad_threshold,
-        good_threshold=good_threshold,
-        needed_requests=_needed(evidence, policy, bad, good),
+        bad_threshold=-log(policy.alpha),
+        good_threshold=-log(policy.beta),
+        needed_requests=_needed(evidence, policy, bad, goods),
         sample_ratio_ok=log_mean(evidence.ratio) < SAMPLE_RATIO_ALARM,
         message=message,
     )
@@ -278,35 +140,27 @@ def inconclusive(judgement: Judgement) -> Judgement:
     )
 
 
-def _needed(evidence: Evidence, policy: Policy, bad: float, good: float) -> int | None:
-    """Requests to both until one threshold is reached, by what each has brought so far."""
-    seen = evidence.stable.requests + evidence.candidate.requests
-    goals = ((bad, -log(policy.alpha)), (good, -log(policy.beta)))
-    found = [round(seen * (goal - value) / value) for value, goal in goals if 0.0 < value < goal and seen]
-    least = max(0, policy.min_requests - evidence.candidate.requests)
-    return max(min(found), least) if found else None
+def _needed(evidence: Evidence, policy: Policy, bad: float, goods: Sequence[float]) -> int | None:
+    """Requests to both versions until one threshold is reached, if it goes on as it did.
+
+    An average lags behind its best term by a constant, and it is that term which grows with the requests.
+    """
+    seen, mine = evidence.stable.requests + evidence.candidate.requests, evidence.candidate.requests
+    if not seen:
+        return None
+
+    def more(value: float, goal: float, leader: float) -> float:
+        return 0.0 if value >= goal else seen * (goal - value) / leader if leader > 0.0 else inf
+
+    leaders = [max(*fine, *floor) for fine, floor in zip(evidence.fine, evidence.floor, strict=True)]
+    promoted = max(more(good, -log(policy.beta), leader) for good, leader in zip(goods, leaders, strict=True))
+    if mine < policy.min_requests:  # counted in the candidate's requests, of which there are fewer
+        promoted = max(promoted, (policy.min_requests - mine) * seen / mine if mine else inf)
+    soonest = min(promoted, more(bad, -log(policy.alpha), max(max(logs) for logs in evidence.worse)))
+    return round(soonest) if 0.0 < soonest < MOST else None
 
 
 # ── around it ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def edges_of(histogram: Sequence[tuple[float, int]]) -> tuple[float, ...]:
-    """Latencies by which slow answers are told: the bounds nearest to p50, p75, p90 and p95 of the stable version.
-
-    `histogram`: (upper bound, how many took no longer), growing, as in a Prometheus histogram; without a finite bound or a count
-    there is nothing to tell by. Fixed at the start, so that what follows is not chosen by what it shows.
-    """
-    finite = [(bound, count) for bound, count in histogram if isfinite(bound)]
-    total = max((count for _, count in histogram), default=0)
-    if not finite or total <= 0:
-        return ()
-
-    def nearest(quantile: float) -> float:
-        return min(finite, key=lambda item: abs(item[1] / total - quantile))[0]
-
-    # A bound that nobody exceeds, or everybody, tells nothing.
-    told = {bound for bound, count in finite if 0.0 < count / total < 1.0}
-    return tuple(sorted({nearest(quantile) for quantile in EDGE_QUANTILES} & told))
 
 
 def next_weight(evidence: Evidence, policy: Policy, remaining_bad: int, rate: float, interval: float) -> float:
@@ -320,26 +174,35 @@ def next_weight(evidence: Evidence, policy: Policy, remaining_bad: int, rate: fl
     return 1.0 if expected <= remaining_bad else max(0.0, remaining_bad / expected)
 
 
-def upper_rate(x: int, n: int, alpha: float) -> float:
-    """An upper bound on a rate of which `x` of `n` were seen, valid at all times together: P(ever below the truth) ≤ alpha.
-
-    The rates that the e-process with a uniform prior (Beta(1, 1) mixture) does not refute: Robbins 1970.
-    """
-    if n == 0:
-        return 1.0
-    marginal = lgamma(x + 1) + lgamma(n - x + 1) - lgamma(n + 2)
-
-    def refuted(rate: float) -> bool:
-        likelihood = (x * log(rate) if x else 0.0) + ((n - x) * log1p(-rate) if n - x else 0.0)
-        return marginal - likelihood >= -log(alpha)
-
-    low, high = x / n, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if 0.0 < middle < 1.0 and refuted(middle) else (middle, high)
-    return high
-
-
 def failing_fast(requests: int, errors: int, first: int = 20) -> bool:
     """More than half of the first so many failed: no statistics are needed."""
     return requests >= first and 2 * errors > requests
+
+
+__all__ = [
+    "ERRORS",
+    "LATENCY",
+    "RATIOS_WORSE",
+    "Counts",
+    "Evidence",
+    "Judgement",
+    "Logs",
+    "Look",
+    "Policy",
+    "Verdict",
+    "added",
+    "bad_of",
+    "each_bad",
+    "each_good",
+    "edges_of",
+    "failing_fast",
+    "good_of",
+    "inconclusive",
+    "judge",
+    "log_mean",
+    "log_ratios",
+    "next_weight",
+    "reached",
+    "updated",
+    "upper_rate",
+]
