@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 WARM_ROUNDS: Final = 3
 LEAVE_SECONDS: Final = 12.0  # the longest wait for quiet
-FINISH_SECONDS: Final = 5  # for what is in flight when the port is closed
+FINISH_SECONDS: Final = 10  # for what is in flight when the port is closed
 KEEP_ALIVE_SECONDS: Final = 3700
 """Longer than Envoy's idle timeout of an hour (config.cluster.v3 HttpProtocolOptions): the one that closes an idle connection
 must be the one that would send the next request on it."""
