@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from gyre.api.effects import Apply, Create, Delete, Effect, Gvk, Note, Ref
-from gyre.api.kind import Decision, Kind, Object
+from gyre.api.kind import Answer, Decision, Kind, Object
 from gyre.kinds import KINDS
 
 LOOKS = 8
@@ -23,6 +23,11 @@ class Cluster:
         self.live: dict[Ref, Object] = {}
         """What a live GET finds, where the watch has not told it yet."""
         self.notes: list[Note] = []
+        self.answers: Callable[[str, Mapping[str, str]], tuple[int, str]] = lambda url, headers: (0, "nobody answers")
+        """Who answers HTTP: (URL, headers) → (status, text); status 0 and the reason when nobody does."""
+        self.asked: list[str] = []
+        """What was asked of whom: `GET url`, `LIST Pod`."""
+        self.now = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
         self.version = 0
         self.born = 0
 
@@ -47,6 +52,21 @@ class Cluster:
 
     async def fetch(self, ref: Ref) -> Object | None:
         return self.live.get(ref) or self.objects.get(ref)
+
+    async def find(self, gvk: Gvk, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        self.asked.append(f"LIST {gvk.kind}")
+
+        def matches(obj: Object) -> bool:
+            metadata = obj["metadata"]
+            there = namespace in ("", metadata.get("namespace"))
+            return there and labels.items() <= (metadata.get("labels") or {}).items()
+
+        return self._where(gvk, matches)
+
+    async def ask(self, url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0) -> Answer:
+        self.asked.append(f"GET {url}")
+        status, text = self.answers(url, headers or {})
+        return Answer(status, text if status else "", "" if status else text, self.now)
 
     def everything(self, gvk: Gvk) -> Sequence[Object]:
         return self.all(gvk)
@@ -77,6 +97,7 @@ class Cluster:
 
     def look(self, kind: Kind[Any, Any], ref: Ref, now: datetime) -> Decision:
         """Gather, decide, carry out, until nothing changes; then write the status. The last decision."""
+        self.now = now
         for _ in range(LOOKS):
             resource = kind.model.parse(self.objects[ref])
             seen = asyncio.run(kind.gather(self, resource))
@@ -117,6 +138,9 @@ class Cluster:
         merged = merge(live or {}, manifest)
         if merged == live:
             return False
+        if merged.get("spec") != (live or {}).get("spec"):
+            metadata = merged["metadata"]
+            merged["metadata"] = {**metadata, "generation": metadata.get("generation", 0) + 1}
         self.put(ref.gvk, merged)
         return True
 

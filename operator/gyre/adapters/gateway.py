@@ -53,6 +53,8 @@ class GatewayView:
     address: str
     listeners: tuple[tuple[str, str, int], ...]
     """(name, protocol, port) of each."""
+    class_name: str = ""
+    """Its GatewayClass."""
 
     @classmethod
     def of(cls, obj: Mapping[str, Any]) -> GatewayView:
@@ -63,6 +65,7 @@ class GatewayView:
         return cls(
             name=metadata["name"],
             namespace=metadata.get("namespace", ""),
+            class_name=str(spec.get("gatewayClassName") or ""),
             programmed=told.get("status") == "True",
             message=str(told.get("message") or "its controller has not looked at it yet"),
             address=str(addresses[0].get("value", "")) if addresses else "",

@@ -66,6 +66,9 @@ EXEMPTIONS: Final[tuple[Exemption, ...]] = (
     Exemption(
         "*", "spec.suspend", "no-booleans", "the word of Job, CronJob and RayJob; Argo CD and kubectl look for it"
     ),
+    Exemption(
+        "InferenceService", "", "columns", "a rollout is read in one line: who serves, who is judged, on what evidence"
+    ),
 )
 
 

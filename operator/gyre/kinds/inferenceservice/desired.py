@@ -6,22 +6,19 @@ then the route: a route is never there without the policies that guard it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from gyre.adapters.gateway import VERSION_HEADER
-from gyre.adapters.kserve import PORT
-from gyre.api.effects import Apply, Create, Effect
+from gyre.api import gvks
+from gyre.api.effects import Apply, Create, Effect, Manifest
 from gyre.api.kind import MANAGED_BY
-from gyre.kinds.inferenceservice import memory
+from gyre.kinds.inferenceservice import memory, protection, splitting
 from gyre.kinds.inferenceservice.ledger import WHOLE, Ledger, Version
 from gyre.kinds.inferenceservice.memory import Point
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import SERVICE_LABEL, backend_name, predictor_name, rollout_name
 from gyre.kinds.inferenceservice.predictor import predictor
-
-GATEWAY_API: Final = "gateway.networking.k8s.io"
 
 
 def ledger_write(gis: InferenceService, ledger: Ledger, series: Sequence[Point], seen: str | None) -> Effect:
@@ -39,40 +36,86 @@ def rollout_config_map(gis: InferenceService, ledger: Ledger, series: Sequence[P
     }
 
 
-def predictors(gis: InferenceService, ledger: Ledger) -> tuple[Effect, ...]:
-    return tuple(Apply(predictor(gis, version)) for version in ledger.needed)
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Versions next to those of the ledger, as the spec's experiments want them; only what the cluster can reach already."""
+
+    versions: tuple[Version, ...] = ()
+    """All that shall be up."""
+    a_ready: bool = True
+    b: Version | None = None
+    b_ready: bool = False
+    shadow: Version | None = None
 
 
-def route(gis: InferenceService, ledger: Ledger) -> dict[str, Any] | None:
+def predictors(gis: InferenceService, versions: Iterable[Version]) -> tuple[Effect, ...]:
+    return tuple(Apply(predictor(gis, version)) for version in versions)
+
+
+def needed(ledger: Ledger, beside: Beside) -> tuple[Version, ...]:
+    """Versions that are to be up, each digest once."""
+    found: dict[str, Version] = {}
+    for version in (*ledger.needed, *beside.versions):
+        found.setdefault(version.digest, version)
+    return tuple(found.values())
+
+
+def policies(gis: InferenceService, gateway_class: str) -> tuple[Manifest, ...]:
+    """Who may call, and how often: written before the route."""
+    metadata = metadata_of(gis, gis.name)
+    spec = gis.spec
+    return protection.policies(metadata, spec.auth, spec.rate_limit, host=gis.host, gateway_class=gateway_class)
+
+
+def through(gis: InferenceService) -> tuple[str, str, str | None]:
+    """(namespace, name, listener) of the Gateway that the route hangs on."""
+    if protection.has_own_gateway(gis.spec.auth):
+        return gis.namespace, gis.name, protection.LISTENER
+    return gis.spec.gateway.namespace, gis.spec.gateway.name, gis.spec.gateway.section_name
+
+
+def route(gis: InferenceService, ledger: Ledger, beside: Beside) -> dict[str, Any] | None:
     """Who gets which share; None while nobody does. A function of the ledger: a crash before it is put right by the next look."""
-    weights = ledger.weights
-    if not weights:
+    if not ledger.weights:
         return None
-    section = {"sectionName": gis.spec.gateway.section_name} if gis.spec.gateway.section_name else {}
-    parent = {"name": gis.spec.gateway.name, "namespace": gis.spec.gateway.namespace, **section}
-    percent = WHOLE // 100
-    unit = percent if all(share % percent == 0 for _, share in weights) else 1  # people read 90 and 10
+    namespace, name, listener = through(gis)
+    parent = {"name": name, "namespace": namespace, **({"sectionName": listener} if listener else {})}
+    mirror = None
+    if beside.shadow is not None and gis.spec.shadow is not None:
+        mirror = splitting.Mirror(_service(gis, beside.shadow), gis.spec.shadow.percent)
     return {
-        "apiVersion": f"{GATEWAY_API}/v1",
-        "kind": "HTTPRoute",
+        "apiVersion": gvks.HTTP_ROUTE.api_version,
+        "kind": gvks.HTTP_ROUTE.kind,
         "metadata": metadata_of(gis, gis.name),
         "spec": {
             "parentRefs": [parent],
             "hostnames": [gis.host],
-            "rules": [{"backendRefs": [backend(gis, version, share // unit) for version, share in weights]}],
+            "rules": splitting.mirrored(_rules(gis, ledger, beside), mirror),
         },
     }
 
 
-def backend(gis: InferenceService, version: Version, weight: int) -> dict[str, Any]:
-    """The header tells clients which version answered, and makes Envoy keep counters for each: adapters/gateway.py."""
-    header = {"name": VERSION_HEADER, "value": version.name}
-    return {
-        "name": backend_name(predictor_name(gis.name, version.digest)),
-        "port": PORT,
-        "weight": weight,
-        "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [header]}}],
-    }
+def splits(gis: InferenceService, ledger: Ledger) -> bool:
+    """Whether the route compares two arms; a rollout that is on its way is judged to its end first."""
+    return gis.spec.ab is not None and ledger.stable is not None and ledger.rollout is None
+
+
+def _rules(gis: InferenceService, ledger: Ledger, beside: Beside) -> list[dict[str, Any]]:
+    if splits(gis, ledger) and gis.spec.ab is not None and ledger.stable is not None:
+        a = splitting.Backend(_service(gis, ledger.stable), ledger.stable.name, beside.a_ready)
+        b = splitting.Backend(_service(gis, beside.b), beside.b.name, beside.b_ready) if beside.b else None
+        return splitting.ab_rules(gis.spec.ab, a, b)
+    percent = WHOLE // 100
+    unit = percent if all(share % percent == 0 for _, share in ledger.weights) else 1  # people read 90 and 10
+    backends = [
+        splitting.backend_ref(splitting.Backend(_service(gis, version), version.name), share // unit)
+        for version, share in ledger.weights
+    ]
+    return [{"backendRefs": backends}]
+
+
+def _service(gis: InferenceService, version: Version) -> str:
+    return backend_name(predictor_name(gis.name, version.digest))
 
 
 def metadata_of(gis: InferenceService, name: str) -> dict[str, Any]:
@@ -82,8 +125,3 @@ def metadata_of(gis: InferenceService, name: str) -> dict[str, Any]:
         "labels": {MANAGED_BY: "gyre", SERVICE_LABEL: gis.name},
         "ownerReferences": [gis.owner_reference()],
     }
-
-
-def stamp(time: datetime) -> str:
-    """RFC 3339 with milliseconds."""
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -40,6 +40,12 @@ def predictor(gis: InferenceService, version: Version) -> dict[str, Any]:
     return kserve.inference_service(metadata, replicas=gis.spec.replicas, predictor=_pods(gis, version), labels=labels)
 
 
+def ready_path(gis: InferenceService) -> str:
+    """Answered with 200 by a version that can serve."""
+    runtime = gis.spec.runtime.chosen
+    return runtime.readiness_path if isinstance(runtime, Container) else f"/v2/models/{gis.name}/ready"
+
+
 def labels_of(gis: InferenceService, version: Version) -> dict[str, str]:
     """They reach Deployment, Service, EndpointSlices and pods; the version cannot be deleted while they are there."""
     return {MANAGED_BY: "gyre", SERVICE_LABEL: gis.name, USES_MODEL_VERSION: version.name}
@@ -82,7 +88,6 @@ def _container(
 ) -> dict[str, Any]:
     ours = isinstance(runtime, OwnServer)
     port = PORT if isinstance(runtime, OwnServer) else runtime.port
-    ready = f"/v2/models/{gis.name}/ready" if isinstance(runtime, OwnServer) else runtime.readiness_path
     command = list(PROGRAM) if isinstance(runtime, OwnServer) else list(runtime.command)
     arguments = [] if isinstance(runtime, OwnServer) else list(runtime.args)
     return {
@@ -94,7 +99,7 @@ def _container(
         "env": _env(gis, version, runtime, reach),
         "ports": [{"containerPort": port, "protocol": "TCP"}],
         "resources": _resources(gis),
-        **_probes(gis, port, ready, alive="/v2/health/live" if ours else None),
+        **_probes(gis, port, ready_path(gis), alive="/v2/health/live" if ours else None),
         "lifecycle": {"preStop": {"sleep": {"seconds": LEAVING_SECONDS}}},
         "securityContext": restricted.CONTAINER,
         "volumeMounts": [

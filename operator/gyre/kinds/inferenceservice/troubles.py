@@ -43,6 +43,8 @@ class Backend:
     predictor: PredictorView | None = None
     deployment: DeploymentView | None = None
     pods: tuple[Pod, ...] = ()
+    exposed: bool = False
+    """Its Kubernetes Service exists."""
     endpoints: int = 0
     """Pods that take requests, by the EndpointSlices."""
     template: str = ""

@@ -1,0 +1,90 @@
+"""The predictors of a service as they are: put together from what KServe made of them. A part of `observe.py`; from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gyre.adapters import kserve
+from gyre.adapters.kserve import PredictorView
+from gyre.adapters.pods import PodView
+from gyre.adapters.versions import USES_MODEL_VERSION
+from gyre.adapters.workloads import DeploymentView, ready_endpoints
+from gyre.api import gvks
+from gyre.api.effects import Gvk
+from gyre.api.kind import Object, Reader
+from gyre.kinds.inferenceservice import desired
+from gyre.kinds.inferenceservice.desired import Beside
+from gyre.kinds.inferenceservice.ledger import Ledger, Version
+from gyre.kinds.inferenceservice.model import InferenceService
+from gyre.kinds.inferenceservice.names import SERVICE_LABEL, predictor_name
+from gyre.kinds.inferenceservice.predictor import predictor
+from gyre.kinds.inferenceservice.troubles import Backend, Pod
+
+
+def backends(
+    reader: Reader,
+    gis: InferenceService,
+    ours: Sequence[PredictorView],
+    ledger: Ledger,
+    serving: Mapping[str, Version],
+) -> dict[str, Backend]:
+    """Every predictor that is there or should be. `serving`: versions of experiments, by their field of the spec."""
+    needed = desired.needed(ledger, Beside(versions=tuple(serving.values())))
+    meant = {predictor_name(gis.name, version.digest): predictor(gis, version) for version in needed}
+    views = {view.name: view for view in ours}
+    deployments = {_predictor_of(obj): DeploymentView.of(obj) for obj in _labelled(reader, gis, gvks.DEPLOYMENT)}
+    slices = _grouped(_labelled(reader, gis, gvks.ENDPOINT_SLICE))
+    pods = _grouped(_labelled(reader, gis, gvks.POD))
+    return {
+        name: Backend(
+            name=name,
+            predictor=views.get(name),
+            deployment=deployments.get(name),
+            pods=tuple(_pod(obj) for obj in pods.get(name, ())),
+            exposed=name in slices,
+            endpoints=ready_endpoints(slices.get(name, ())),
+            template=kserve.template_of(meant[name]) if name in meant else "",
+            stale=name in meant and not (name in views and views[name].says(meant[name])),
+        )
+        for name in sorted(views.keys() | meant.keys())
+    }
+
+
+def beside(
+    gis: InferenceService, ledger: Ledger, serving: Mapping[str, Version], found: Mapping[str, Backend]
+) -> Beside:
+    """The experiments as far as the route may name them: a gateway refuses a route to a Service that does not exist."""
+
+    def of(version: Version | None) -> Backend:
+        name = predictor_name(gis.name, version.digest) if version else ""
+        return found.get(name) or Backend(name)
+
+    b, shadow = serving.get("ab"), serving.get("shadow")
+    return Beside(
+        versions=tuple(serving.values()),
+        a_ready=of(ledger.stable).ready,
+        b=b if of(b).exposed else None,
+        b_ready=of(b).ready,
+        shadow=shadow if of(shadow).ready else None,
+    )
+
+
+def _labelled(reader: Reader, gis: InferenceService, gvk: Gvk) -> Sequence[Object]:
+    return reader.labelled(gvk, gis.namespace, SERVICE_LABEL, gis.name)
+
+
+def _grouped(objects: Iterable[Object]) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for obj in objects:
+        found.setdefault(_predictor_of(obj), []).append(obj)
+    return found
+
+
+def _predictor_of(obj: Object) -> str:
+    return str((obj["metadata"].get("labels") or {}).get(kserve.PREDICTOR_LABEL, ""))
+
+
+def _pod(obj: Object) -> Pod:
+    view = PodView.of(obj, attempt_label="", node_type_label="")
+    version = (obj["metadata"].get("labels") or {}).get(USES_MODEL_VERSION, "")
+    return Pod(view, str((obj.get("status") or {}).get("podIP") or ""), str(version))

@@ -1,0 +1,133 @@
+"""From counters to counts: what each version answered between two looks, whatever restarted in between. Pure.
+
+A source is a process that counts, seen for one of the two versions. Its key says which: `g` an Envoy pod, `p` a predictor pod;
+`s` the stable version, `c` the candidate. Requests and errors are what the gateway's clients saw; latency is the predictor's own
+where it tells it, because its buckets are finer.
+
+    last value known, now more      the difference
+    last value known, now less      the process began anew: all that it has
+    unknown, younger than counting  all that it has
+    unknown, older                  nothing: its past belongs to nobody
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from gyre.adapters.exposition import Traffic
+from gyre.kinds.inferenceservice.ledger import Rollout, milliseconds
+from gyre.stats import judge
+
+GATEWAY, PREDICTOR = "gateway", "predictor"
+STABLE, CANDIDATE = "s", "c"
+BACKENDS: Final = {STABLE: (0, 0), CANDIDATE: (0, 1)}
+"""(rule, backend) of the route: the stable version first, as `Ledger.weights` has it."""
+ENOUGH: Final = 50
+"""Requests of the stable version from which the edges of its usual latency are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An Envoy pod that has answered."""
+
+    uid: str
+    created: datetime | None
+    counted: Mapping[tuple[int, int], Traffic]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A predictor pod that has answered; `role` is s or c."""
+
+    uid: str
+    created: datetime | None
+    role: str
+    counted: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Everybody who counts, asked at one time. With a `problem` somebody did not answer, and nothing is to be made of it."""
+
+    at: datetime
+    proxies: tuple[Proxy, ...] = ()
+    servers: tuple[Server, ...] = ()
+    problem: str = ""
+
+
+def begun(rollout: Rollout, readings: Readings) -> Rollout | None:
+    """The rollout with everybody's present value as the zero from which is counted; None while latency has no measure yet."""
+    timed_by, edges = rollout.timed_by, rollout.edges
+    if not timed_by:
+        timed_by = PREDICTOR if readings.servers else GATEWAY
+        usual = _usual(readings, timed_by)
+        if not usual or usual[-1][1] < ENOUGH:
+            return None
+        edges = judge.edges_of(usual)
+    measured = replace(rollout, timed_by=timed_by, edges=edges)
+    at = milliseconds(readings.at)
+    evidence = measured.evidence or judge.Evidence.start(len(edges)).to_json()
+    sources = {key: value for key, _, value in _values(measured, readings)}
+    return replace(measured, counting=at, looked=at, sources=sources, evidence=evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What each version answered since the last look."""
+
+    stable: judge.Counts
+    candidate: judge.Counts
+    sources: Mapping[str, tuple[int, ...]]
+
+
+def between(rollout: Rollout, readings: Readings) -> Between:
+    sums = {role: [0] * (2 + len(rollout.edges)) for role in (STABLE, CANDIDATE)}
+    sources: dict[str, tuple[int, ...]] = {}
+    for key, created, value in _values(rollout, readings):
+        sources[key] = value
+        young = created is not None and rollout.counting is not None and created >= rollout.counting
+        more = _more(rollout.sources.get(key), value, young=young)
+        first = 0 if key.startswith("g") else 2  # a predictor tells only who was slow
+        for place, count in enumerate(more, first):
+            sums[key[1]][place] += count
+    return Between(_counts(sums[STABLE]), _counts(sums[CANDIDATE]), sources)
+
+
+def _more(before: tuple[int, ...] | None, now: tuple[int, ...], *, young: bool) -> tuple[int, ...]:
+    if before is None:
+        return now if young else (0,) * len(now)
+    if len(before) != len(now) or any(new < old for new, old in zip(now, before, strict=True)):
+        return now
+    return tuple(new - old for new, old in zip(now, before, strict=True))
+
+
+def _values(rollout: Rollout, readings: Readings) -> Iterable[tuple[str, datetime | None, tuple[int, ...]]]:
+    """(key, when it was made, its values) of every source."""
+    by_gateway = rollout.timed_by == GATEWAY
+    for proxy in readings.proxies:
+        for role, place in BACKENDS.items():
+            counted = proxy.counted.get(place, Traffic())
+            slow = counted.slower(rollout.edges) if by_gateway else ()
+            yield f"g{role}/{proxy.uid[:13]}", proxy.created, (counted.requests, counted.errors, *slow)
+    for server in readings.servers if not by_gateway else ():
+        yield f"p{server.role}/{server.uid[:13]}", server.created, server.counted.slower(rollout.edges)
+
+
+def _usual(readings: Readings, timed_by: str) -> tuple[tuple[float, int], ...]:
+    """The stable version's histogram, of all who tell it."""
+    if timed_by == PREDICTOR:
+        told = [server.counted.latency for server in readings.servers if server.role == STABLE]
+    else:
+        told = [proxy.counted.get(BACKENDS[STABLE], Traffic()).latency for proxy in readings.proxies]
+    total: dict[float, int] = {}
+    for histogram in told:
+        for edge, count in histogram:
+            total[edge] = total.get(edge, 0) + count
+    return tuple(sorted(total.items()))
+
+
+def _counts(sums: list[int]) -> judge.Counts:
+    return judge.Counts(requests=sums[0], errors=sums[1], slow=tuple(sums[2:]))

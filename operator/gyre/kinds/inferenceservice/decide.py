@@ -1,0 +1,238 @@
+"""What to do next. Pure: the same service, world and time give the same decision. The order of RULES is the policy.
+
+Rules about a candidate on its way are in `canary.py` and `looking.py`, how a rollout ends is in `endings.py`; here is what has to
+be true before one begins, how it begins, and what a service does while there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from gyre.api import gvks
+from gyre.api.effects import Delete, Note, Ref
+from gyre.api.kind import Decision
+from gyre.api.terms import clip
+from gyre.kinds.inferenceservice import canary, desired, endings
+from gyre.kinds.inferenceservice.ledger import Ledger
+from gyre.kinds.inferenceservice.model import InferenceService
+from gyre.kinds.inferenceservice.names import RELEASE
+from gyre.kinds.inferenceservice.observe import KServe, Observed
+from gyre.kinds.inferenceservice.reasons import Reason
+from gyre.kinds.inferenceservice.standing import believed, standing, unconfirmed
+from gyre.kinds.inferenceservice.troubles import trouble
+from gyre.kinds.inferenceservice.words import named
+
+Rule: TypeAlias = Callable[[InferenceService, Observed, Ledger, datetime], Decision | None]
+
+LONGEST: Final = 900
+LOOK_AGAIN: Final = 15.0
+"""Seconds between looks at what is not watched: claims, KServe's controller."""
+
+
+def decide(gis: InferenceService, seen: Observed, now: datetime) -> Decision:
+    """Without a ledger nothing is done; with one, the first rule that has something to say wins."""
+    if (decision := unreadable(seen) or namesake(seen)) is not None:
+        return decision
+    if seen.ledger is None:
+        made = desired.ledger_write(gis, Ledger(), (), None)
+        return Decision.progressing(Reason.STARTING, "creating its ledger", made)
+    for rule in RULES:
+        if (decision := rule(gis, seen, seen.ledger, now)) is not None:
+            return decision
+    raise AssertionError("the last rule always decides")
+
+
+def unreadable(seen: Observed) -> Decision | None:
+    """A ledger that cannot be read is never taken for an empty one: traffic would go to a version that failed before."""
+    if seen.memory is None or seen.memory.ledger is not None:
+        return None
+    message = f"its ledger cannot be read ({seen.memory.problem}): restore ConfigMap <name>-rollout; the traffic stays as it is"
+    return Decision.stalled(Reason.LEDGER_UNREADABLE, message)
+
+
+def namesake(seen: Observed) -> Decision | None:
+    """A service of this name was deleted a moment ago: its children are not ours."""
+    if not seen.strangers:
+        return None
+    held = ", ".join(seen.strangers[:3])
+    message = f"{held} belongs to another owner, most likely a deleted service of this name; delete it if it stays"
+    return Decision.waiting(Reason.WAITING_FOR_NAMESAKE, message, after=LOOK_AGAIN)
+
+
+# ── before anything ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def released(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """Each value of the annotation releases once, or whoever failed again would be tried again for ever."""
+    value = gis.metadata.annotations.get(RELEASE, "")
+    if value == ledger.released:
+        return None
+    out = [entry for entry in ledger.quarantined if _means(value, entry.digest, entry.version)]
+    after = ledger.freed(frozenset(entry.digest for entry in out), value, now)
+    names = ", ".join(entry.version for entry in out) or "nothing"
+    message = f"annotation {RELEASE}={value[:80]!r} releases {names} from quarantine"
+    notes = (Note(Reason.RELEASED, message),) if out else ()
+    return Decision.progressing(Reason.RELEASED, message, *standing(gis, seen, after), *notes)
+
+
+def _means(value: str, digest: str, version: str) -> bool:
+    """`all`, the ModelVersion's name, or the digest or at least eight digits of its beginning."""
+    digits = value.removeprefix("sha256:")
+    return value in ("all", version) or (len(digits) >= 8 and digest.removeprefix("sha256:").startswith(digits))
+
+
+def no_gateway(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    del now
+    if seen.parent is not None:
+        return None
+    where = f"{gis.spec.gateway.namespace}/{gis.spec.gateway.name}"
+    message = f"Gateway {where} does not exist: create it (Envoy Gateway has to be installed), or fix spec.gateway"
+    return Decision.stalled(Reason.GATEWAY_MISSING, message, *standing(gis, seen, ledger), after=LOOK_AGAIN)
+
+
+def no_kserve(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """What runs goes on; nothing new comes up."""
+    del now
+    if seen.kserve is KServe.MISSING:
+        message = "KServe is not installed: install it (v0.20, Standard mode), and the service comes up by itself"
+        return Decision.stalled(Reason.KSERVE_MISSING, message, *standing(gis, seen, ledger), after=LOOK_AGAIN)
+    judging = ledger.rollout is not None and ledger.rollout.weight > 0
+    if seen.kserve is not KServe.DOWN or judging:
+        return None
+    stays = f"; {named(ledger.stable)} has all traffic meanwhile" if ledger.stable else ""
+    message = f"{canary.KSERVE_DOWN}{stays}"
+    return Decision.waiting(Reason.KSERVE_DOWN, message, *standing(gis, seen, ledger), after=LOOK_AGAIN)
+
+
+# ── without a rollout ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cooled(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """A warm version whose time has come goes, unless it is asked for again at this moment."""
+    after = ledger.cooled(now)
+    if after == ledger:
+        return None
+    gone = ", ".join(named(entry.version) for entry in ledger.warm if entry.until <= now)
+    return Decision.progressing(Reason.CLEARING, f"{gone} is kept warm no longer", *standing(gis, seen, after))
+
+
+def clearing(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """A predictor that nobody needs goes, once the gateway has confirmed that it sends nothing there; the next rollout waits."""
+    del now
+    left = [backend for backend in seen.backends.values() if backend.predictor and not backend.template]
+    if not left:
+        return None
+    effects, names = standing(gis, seen, ledger), ", ".join(backend.name for backend in left)
+    if not believed(gis, seen, ledger):
+        message = f"{names} goes when the gateway sends nothing to it any more: {unconfirmed(gis, seen)}"
+        return Decision.progressing(Reason.ROUTING, message, *effects)
+    deletes = tuple(
+        Delete(Ref(gvks.KSERVE_SERVICE, gis.namespace, backend.name), backend.predictor.uid)
+        for backend in left
+        if backend.predictor and not backend.predictor.deleting
+    )
+    message = f"waiting until KServe has let {names} go"
+    return Decision.progressing(Reason.CLEARING, message, *effects, *deletes, after=LOOK_AGAIN)
+
+
+def no_target(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """The traffic is not touched."""
+    if seen.target.version is not None:
+        return None
+    reason, effects = seen.target.reason or Reason.VERSION_MISSING, standing(gis, seen, ledger)
+    stays = f"; {named(ledger.stable)} has all traffic meanwhile" if ledger.stable else ""
+    message = clip(f"{seen.target.message}{stays}", LONGEST)
+    if seen.target.waits and ledger.stable is None:
+        return Decision.waiting(reason, message, *effects, after=_warm(ledger, now))
+    return Decision.stalled(reason, message, *effects)
+
+
+def quarantined(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """Whoever applies the manifest again changes nothing: Argo CD and Flux do it all the time."""
+    wanted = seen.target.version
+    entry = ledger.quarantine_of(wanted.digest) if wanted else None
+    if wanted is None or entry is None or (ledger.stable and ledger.stable.digest == wanted.digest):
+        return None
+    stays = f"{named(ledger.stable)} has all traffic" if ledger.stable else "nothing is served"
+    fix = f"register a version with other files, or annotate {RELEASE}={wanted.digest[:19]} to try it again"
+    message = f"{named(wanted)} failed here ({entry.cause}: {entry.message}) and is not tried again; {stays}; {fix}"
+    after = _warm(ledger, now)
+    return Decision.stalled(
+        Reason.REVISION_QUARANTINED, clip(message, LONGEST), *standing(gis, seen, ledger), after=after
+    )
+
+
+def served(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """The version asked for has the traffic: is it well?"""
+    wanted, stable = seen.target.version, ledger.stable
+    if wanted is None or stable is None or wanted.digest != stable.digest:
+        return None
+    effects, backend, after = standing(gis, seen, ledger), seen.backend(gis, stable), _warm(ledger, now)
+    if found := trouble(backend):
+        still = f"{backend.endpoints} of its pods still serve" if backend.ready else "no pod of it can take requests"
+        message = clip(f"{named(stable)}: {found.message}; {still}", LONGEST)
+        return Decision.stalled(found.reason, message, *effects, after=after)
+    if not backend.ready:
+        message = f"{named(stable)} has all traffic, and no pod of it can take requests yet"
+        return Decision.waiting(Reason.NOT_AVAILABLE, message, *effects, after=after)
+    if not believed(gis, seen, ledger):
+        programmed = seen.gateway is not None and seen.gateway.programmed
+        reason = Reason.ROUTING if programmed else Reason.GATEWAY_NOT_READY
+        return Decision.progressing(reason, unconfirmed(gis, seen), *effects, after=after)
+    if not backend.converged:
+        message = f"a change of the spec is rolling through the pods of {named(stable)}"
+        return Decision.progressing(Reason.ROLLING, message, *effects, after=after)
+    return Decision.settled(Reason.SERVING, f"{named(stable)} has all traffic", *effects, after=after)
+
+
+def needs_missing(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """What the version needs and the namespace lacks; it is not watched, so look again."""
+    del now
+    claim, wanted = seen.before.claim_missing, seen.target.version
+    if claim is None or wanted is None:
+        return None
+    stays = f"; {named(ledger.stable)} has all traffic meanwhile" if ledger.stable else ""
+    message = f"PersistentVolumeClaim {claim!r} with the files of {named(wanted)} does not exist: restore it{stays}"
+    return Decision.stalled(Reason.STORAGE_MISSING, message, *standing(gis, seen, ledger), after=LOOK_AGAIN)
+
+
+def start(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision:
+    """A candidate comes up next to the stable version; the ledger first, guarded by what was seen of it."""
+    wanted = seen.target.version
+    assert wanted is not None  # noqa: S101 - no_target has spoken otherwise
+    begun = ledger.started(wanted, now, seen.before.by)
+    beside = f" beside {named(ledger.stable)}" if ledger.stable else ""
+    asked = f", asked for by {seen.before.by}" if seen.before.by else ""
+    message = f"{named(wanted)} is coming up{beside}{asked}"
+    reason = Reason.ROLLOUT_STARTED if ledger.stable else Reason.DEPLOYING
+    return Decision.progressing(reason, message, *standing(gis, seen, begun), Note(reason, message))
+
+
+def _warm(ledger: Ledger, now: datetime) -> float | None:
+    """Seconds until the first warm version goes."""
+    ends = [entry.until for entry in ledger.warm]
+    if not ends:
+        return None
+    return max(0.05, (min(ends) - now).total_seconds() + 0.05)
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    released,
+    endings.failed,  # a crash needs no statistics, and waits for nothing
+    no_gateway,
+    endings.asked_back,  # in seconds, and without KServe
+    endings.replaced,
+    no_kserve,
+    canary.comes_up,
+    canary.withdrawn,
+    canary.judged,
+    cooled,
+    clearing,  # nothing below begins while a predictor of another rollout is there
+    no_target,
+    quarantined,
+    served,
+    needs_missing,
+    start,
+)

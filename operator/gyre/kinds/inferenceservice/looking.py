@@ -1,0 +1,247 @@
+"""One look at the counts of a candidate: what has been answered since the last, what it proves, and what follows. Pure.
+
+In this order: a verdict against it, whatever else is true; then what forbids to trust the counts; then a verdict for it; then
+the deadline; then a larger share. The counts of every look are written into the ledger together with what follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from gyre.api.effects import Effect, Note
+from gyre.api.kind import Decision, Outcome
+from gyre.api.terms import clip
+from gyre.kinds.inferenceservice import counting, endings, memory
+from gyre.kinds.inferenceservice.counting import Readings
+from gyre.kinds.inferenceservice.ledger import WHOLE, Ledger, Rollout, milliseconds
+from gyre.kinds.inferenceservice.model import InferenceService
+from gyre.kinds.inferenceservice.observe import Observed
+from gyre.kinds.inferenceservice.reasons import Reason
+from gyre.kinds.inferenceservice.standing import standing
+from gyre.kinds.inferenceservice.words import counted, named, percent, rate, summary
+from gyre.stats import judge
+from gyre.stats.judge import Evidence, Judgement, Verdict
+
+LONGEST: Final = 900
+FIRST_SHARE: Final = 10
+"""Of WHOLE, with maxBadRequests: before anything is known."""
+LARGEST_SHARE: Final = WHOLE // 2
+EVEN: Final = 1e-9
+"""Logarithm of the evidence against a candidate up to which nothing speaks against it: an e-value of one."""
+WORTH_IT: Final = 1.25
+"""A new weight begins a new count, so it should be larger by so much at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why the candidate gets no more traffic than it has, whatever the counts say."""
+
+    reason: Reason
+    message: str
+    outcome: Outcome = Outcome.WAITING
+
+    def decision(self, *effects: Effect, after: float) -> Decision:
+        return Decision(self.outcome, self.reason, clip(self.message, LONGEST), effects, after)
+
+
+def policy_of(gis: InferenceService) -> judge.Policy:
+    spec = gis.spec.rollout
+    return judge.Policy(
+        alpha=float(spec.alpha),
+        beta=float(spec.beta),
+        error_margin=float(spec.margins.error_rate),
+        latency_margin=float(spec.margins.latency),
+        error_floor=float(spec.margins.error_floor),
+        min_requests=spec.min_requests,
+    )
+
+
+def judgement_of(gis: InferenceService, rollout: Rollout) -> Judgement | None:
+    """What the ledger's evidence says; None before the first look."""
+    return judge.judge(Evidence.from_json(dict(rollout.evidence)), policy_of(gis)) if rollout.evidence else None
+
+
+def first_weight(gis: InferenceService) -> int:
+    return FIRST_SHARE if gis.spec.rollout.max_bad_requests else gis.spec.rollout.weights[0] * WHOLE // 100
+
+
+def stepped(
+    gis: InferenceService,
+    seen: Observed,
+    ledger: Ledger,
+    now: datetime,
+    *,
+    step: int,
+    weight: int,
+    series: tuple[Mapping[str, Any], ...] | None = None,
+) -> Decision:
+    """A larger share. With the first one the plot of the evidence begins anew."""
+    after = ledger.weighted(step, weight, now)
+    rollout = after.rollout
+    assert rollout is not None  # noqa: S101 - it was given a weight
+    message = f"{named(rollout.candidate)} gets {percent(weight)} of the traffic{_place(gis, step)}"
+    effects = standing(gis, seen, after, series=() if step == 0 else series)
+    return Decision.progressing(Reason.STEP_REACHED, message, *effects, Note(Reason.STEP_REACHED, message))
+
+
+def _place(gis: InferenceService, step: int) -> str:
+    return "" if gis.spec.rollout.max_bad_requests else f" (step {step + 1} of {len(gis.spec.rollout.weights)})"
+
+
+def said(
+    gis: InferenceService,
+    seen: Observed,
+    ledger: Ledger,
+    now: datetime,
+    held: Held | None,
+    *,
+    after: float,
+    series: tuple[Mapping[str, Any], ...] | None = None,
+) -> Decision:
+    """How it stands between two looks: what is known already says the same as when it was looked at."""
+    rollout, stable = ledger.rollout, ledger.stable
+    assert rollout is not None  # noqa: S101 - asked by whoever calls
+    assert stable is not None  # noqa: S101 - a first version is not judged
+    judgement = judgement_of(gis, rollout)
+    distrusted = _distrusted(gis, rollout) if judgement is not None and not judgement.sample_ratio_ok else None
+    against = distrusted or held
+    if decision := endings.overdue(gis, seen, ledger, now, blind=against.message if against else "", series=series):
+        return decision
+    effects = standing(gis, seen, ledger, series=series)
+    if against is not None:
+        return against.decision(*effects, after=after)
+    share = f"{percent(rollout.weight)} of the traffic{_place(gis, rollout.step)}"
+    message = f"{named(rollout.candidate)} has {share} and is compared with {named(stable)}"
+    return Decision.progressing(Reason.JUDGING, message, *effects, after=after)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look has found: the ledger with the new counts, and what they say."""
+
+    ledger: Ledger
+    rollout: Rollout
+    judgement: Judgement
+    series: tuple[Mapping[str, Any], ...]
+
+
+def look(
+    gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime, readings: Readings, held: Held | None
+) -> Decision:
+    interval = gis.spec.rollout.interval.total_seconds()
+    found = _taken(gis, seen, ledger, readings)
+    if found is None:
+        return _silence(gis, seen, ledger, now, after=interval)
+    ledger, rollout, judgement = found.ledger, found.rollout, found.judgement
+    if against := _against(gis, rollout, judgement):
+        return endings.rolled_back(gis, seen, ledger, now, *against, series=found.series)
+    enough = rollout.in_step >= gis.spec.rollout.min_requests and judgement.bad <= EVEN
+    if enough and judgement.sample_ratio_ok and held is None:
+        if judgement.verdict is Verdict.PROMOTE and _last(gis, rollout):
+            why = f"not as bad as the margins ({summary(judgement)}); {counted(rollout)}"
+            return endings.promoted(gis, seen, ledger, now, why, series=found.series)
+        more = _more(gis, rollout)
+        if more and now < rollout.started + gis.spec.rollout.deadline:
+            return stepped(gis, seen, ledger, now, step=rollout.step + 1, weight=more, series=found.series)
+    return said(gis, seen, ledger, now, held, after=interval, series=found.series)
+
+
+def _taken(gis: InferenceService, seen: Observed, ledger: Ledger, readings: Readings) -> Looked | None:
+    """The counts since the last look added to the evidence; None when nobody asked for anything in between."""
+    rollout = ledger.rollout
+    assert rollout is not None  # noqa: S101 - asked by whoever calls
+    new = counting.between(rollout, readings)
+    if new.sources == dict(rollout.sources):
+        return None
+    policy = policy_of(gis)
+    taken = judge.Look(rollout.weight / WHOLE, new.stable, new.candidate)
+    evidence = judge.updated(Evidence.from_json(dict(rollout.evidence)), taken, policy)
+    after = ledger.with_rollout(
+        looked=milliseconds(readings.at),
+        sources=new.sources,
+        evidence=evidence.to_json(),
+        stable=rollout.stable.plus(new.stable.requests, new.stable.errors),
+        candidate_counts=rollout.candidate_counts.plus(new.candidate.requests, new.candidate.errors),
+        in_step=rollout.in_step + new.candidate.requests,
+    )
+    judgement, looked = judge.judge(evidence, policy), after.rollout
+    assert looked is not None  # noqa: S101 - it had one
+    before = seen.memory.series if seen.memory else ()
+    return Looked(after, looked, judgement, memory.added(before, _point(looked, judgement)))
+
+
+def _point(rollout: Rollout, judgement: Judgement) -> dict[str, Any]:
+    """For the plot: e-values as logarithms, counts since the rollout began."""
+    looked = rollout.looked or rollout.started
+    return {
+        "t": looked.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "weight": rollout.weight / WHOLE,
+        "bad": round(judgement.bad, 4),
+        "good": round(judgement.good, 4),
+        "requests": rollout.candidate_counts.requests,
+        "errors": rollout.candidate_counts.errors,
+        "stableRequests": rollout.stable.requests,
+        "stableErrors": rollout.stable.errors,
+    }
+
+
+def _against(gis: InferenceService, rollout: Rollout, judgement: Judgement) -> tuple[Reason, str] | None:
+    """Why it is out, if it is. An outage that both versions share is nobody's fault."""
+    mine, other = rollout.candidate_counts, rollout.stable
+    if judge.failing_fast(mine.requests, mine.errors) and 2 * other.errors <= other.requests:
+        return Reason.FAILS_FAST, counted(rollout)
+    if judgement.verdict is Verdict.ROLLBACK and judgement.sample_ratio_ok:  # counts of other weights prove nothing
+        cause = Reason.MORE_ERRORS if judgement.by == judge.ERRORS else Reason.SLOWER
+        return cause, f"{summary(judgement)} by {judgement.by}; {counted(rollout)}"
+    budget = gis.spec.rollout.max_bad_requests
+    if budget is not None and _extra(rollout) > budget:
+        return Reason.BAD_REQUESTS_SPENT, f"{counted(rollout)}; maxBadRequests is {budget}"
+    return None
+
+
+def _extra(rollout: Rollout) -> float:
+    """Failed requests beyond those that the stable version would have failed as well."""
+    mine, other = rollout.candidate_counts, rollout.stable
+    usual = other.errors / other.requests if other.requests else 0.0
+    return mine.errors - usual * mine.requests
+
+
+def _distrusted(gis: InferenceService, rollout: Rollout) -> Held:
+    """Counts that do not fit the weights say nothing about the versions: a wrong route, or counters of something else."""
+    total = rollout.stable.requests + rollout.candidate_counts.requests
+    share = rollout.candidate_counts.requests / total if total else 0.0
+    why = f"{named(rollout.candidate)} should have {percent(rollout.weight)} of the requests and has had {share:.0%} so far"
+    fix = f"look for another route to host {gis.host}, or for callers that go round the Gateway"
+    return Held(Reason.WEIGHTS_NOT_HONOURED, clip(f"{why}: nothing is judged; {fix}", LONGEST))
+
+
+def _silence(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime, *, after: float) -> Decision:
+    """Nothing came in between, so there is nothing to write down."""
+    rollout = ledger.rollout
+    assert rollout is not None  # noqa: S101 - asked by whoever calls
+    if decision := endings.overdue(gis, seen, ledger, now, blind="no requests come"):
+        return decision
+    message = (
+        f"{named(rollout.candidate)} has {percent(rollout.weight)} of the traffic, but no requests come to {gis.host}"
+    )
+    return Decision.progressing(Reason.JUDGING, message, *standing(gis, seen, ledger), after=after)
+
+
+def _last(gis: InferenceService, rollout: Rollout) -> bool:
+    return gis.spec.rollout.max_bad_requests is not None or rollout.step + 1 >= len(gis.spec.rollout.weights)
+
+
+def _more(gis: InferenceService, rollout: Rollout) -> int | None:
+    """The next share, of WHOLE; None when there is none, or none that is worth a new count."""
+    budget, spec = gis.spec.rollout.max_bad_requests, gis.spec.rollout
+    if budget is None:
+        following = spec.weights[rollout.step + 1 :]
+        return following[0] * WHOLE // 100 if following else None
+    left = max(0, round(budget - max(0.0, _extra(rollout))))
+    evidence = Evidence.from_json(dict(rollout.evidence))
+    share = judge.next_weight(evidence, policy_of(gis), left, rate(rollout), spec.interval.total_seconds())
+    wanted = min(LARGEST_SHARE, int(share * WHOLE))
+    return wanted if wanted >= WORTH_IT * rollout.weight else None

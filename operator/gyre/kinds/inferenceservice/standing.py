@@ -1,0 +1,62 @@
+"""All that a ledger wants of the cluster, as effects in the order in which they are written. Pure.
+
+Every decision names all of it every time: what is there already is not sent, what a crash left out or somebody deleted comes
+back. What cannot be written now is left out, so that the rest can: without KServe's webhooks no predictor, without a Gateway no
+route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gyre.api.effects import Apply, Delete, Effect, Manifest
+from gyre.kinds.inferenceservice import desired
+from gyre.kinds.inferenceservice.ledger import Ledger
+from gyre.kinds.inferenceservice.memory import Point
+from gyre.kinds.inferenceservice.model import InferenceService
+from gyre.kinds.inferenceservice.observe import KServe, Observed
+
+
+def standing(
+    gis: InferenceService, seen: Observed, ledger: Ledger, *, series: Sequence[Point] | None = None
+) -> tuple[Effect, ...]:
+    """The ledger first, guarded; `series` is the one that was seen unless another is given."""
+    kept = series if series is not None else (seen.memory.series if seen.memory else ())
+    effects: list[Effect] = [desired.ledger_write(gis, ledger, kept, seen.seen_version)]
+    if seen.kserve in (KServe.NOT_ASKED, KServe.UP):
+        effects += desired.predictors(gis, desired.needed(ledger, seen.beside))
+    route = desired.route(gis, ledger, seen.beside)
+    if seen.parent is not None and route is not None:
+        wanted = desired.policies(gis, seen.parent.class_name)
+        effects += [*(Apply(policy) for policy in wanted), Apply(route), *_unwanted(seen, wanted)]
+    return tuple(effects)
+
+
+def _unwanted(seen: Observed, wanted: Sequence[Manifest]) -> list[Delete]:
+    """Policies that the spec asks for no longer."""
+    kept = {manifest["kind"] for manifest in wanted}
+    return [Delete(owned.ref, owned.uid) for owned in seen.guards if owned.ref.gvk.kind not in kept]
+
+
+def believed(gis: InferenceService, seen: Observed, ledger: Ledger) -> bool:
+    """The gateway has confirmed the weights of this ledger; and nothing, where nothing is to be served yet."""
+    meant = desired.route(gis, ledger, seen.beside)
+    if meant is None:
+        return seen.route is None
+    return seen.route is not None and seen.route.believed(meant)
+
+
+def unconfirmed(gis: InferenceService, seen: Observed) -> str:
+    """Why the weights are not believed yet, and who has to do something about it."""
+    namespace, name, _ = desired.through(gis)
+    where = f"Gateway {namespace}/{name}"
+    if seen.gateway is not None and not seen.gateway.programmed:
+        return f"{where} is not programmed: {seen.gateway.message}"
+    if seen.route is None or not seen.route.problem:
+        return f"{where} has not taken up the route's newest weights yet"
+    return seen.route.problem
+
+
+def until(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ")
