@@ -40,6 +40,8 @@ class Cluster:
 
     def __init__(self, server: ApiServer, token: str = ADMIN_TOKEN) -> None:
         self.server = server
+        self.warned = ""
+        """What the last answer warned of."""
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {token}"
         self._session.trust_env = False  # no proxy stands between us and 127.0.0.1
@@ -53,6 +55,7 @@ class Cluster:
             verify=str(self.server.authority),
             timeout=60,
         )
+        self.warned = answer.headers.get("Warning", "")
         try:
             decoded = answer.json()
         except ValueError:

@@ -70,6 +70,7 @@ def _positive(value: Any) -> Any:
     return max(value, 0) if isinstance(value, int) else np.maximum(value, 0)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> float:
     """A number that JSON knows, where it is one."""
-    return value if isinstance(value, np.ndarray) and value.ndim else float(value)
+    found: float = value if np.ndim(value) else float(value)
+    return found
