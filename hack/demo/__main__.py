@@ -1,4 +1,5 @@
-"""`make demo`: from nothing to a trained, checkpointed, versioned model, on a real Kubernetes, with a worker killed on the way.
+"""`make demo`: from nothing to a trained, checkpointed, versioned model that is served, on a real Kubernetes; a worker is killed
+on the way, a good version promoted and two bad ones rolled back (serving.py).
 
 Promises   real data (336,776 flights of 2013, here January to May), real KubeRay and Ray; every figure is read from the
            cluster; exit status 0 only if training survived the kill within one checkpoint interval and beat the baseline.
@@ -11,6 +12,7 @@ import sys
 import time
 from typing import Any
 
+import serving
 from narrator import Narrator, Trouble, condition, true
 
 NAMESPACE = "gyre-demo"
@@ -37,6 +39,7 @@ def tell(say: Narrator) -> None:
     killed_at = kill(say)
     job = recovery(say, checkpoint, killed_at)
     version = model(say, job)
+    serving.tell(say, version)
     farewell(say, job, version)
 
 
@@ -124,7 +127,7 @@ def model(say: Narrator, job: dict[str, Any]) -> dict[str, Any]:
 
 def farewell(say: Narrator, job: dict[str, Any], version: dict[str, Any]) -> None:
     with say.step("What you would type", "The same tables your colleagues and your GitOps controller read."):
-        say.run(f"{KUBECTL} get dset,tj,mdl,mv")
+        say.run(f"{KUBECTL} get dset,tj,mdl,mv,gis")
         say.run(f"{KUBECTL} describe tj flights | sed -n '/^Events/,$p'")
     say.console.print()
     say.summary()
@@ -136,6 +139,8 @@ Look around:
   {KUBECTL} get mv {version["metadata"]["name"]} -o yaml
   kubectl explain tj.spec.checkpoint
   gyre explain tj/flights -n {NAMESPACE}   what the operator thinks right now
+  gyre rollout status gis/flights -n {NAMESPACE}
+  build/rollout.png                       the evidence of the last rollout
 Remove everything:
   make cluster-down
 """

@@ -19,7 +19,6 @@ KUBECTL = f"kubectl -n {NAMESPACE}"
 SERVICE = "gis/flights"
 RATE = 40
 CALLERS = "callers"
-BASH = "bash -c"
 
 
 def tell(say: Narrator, trained: dict[str, Any]) -> None:
@@ -37,8 +36,10 @@ def tell(say: Narrator, trained: dict[str, Any]) -> None:
 def endpoint(say: Narrator, version: str) -> None:
     with say.step("An endpoint", "KServe runs the predictor, Envoy the gateway; gyre owns the route between them."):
         say.run(f"{KUBECTL} delete gis flights --ignore-not-found --wait=true")
+        say.run(f"{KUBECTL} delete mv flights-late-broken flights-late-slow --ignore-not-found --wait=true")
         say.run(f"{KUBECTL} delete pod {CALLERS} --ignore-not-found --grace-period=0 --force 2> /dev/null")
-        say.run(f"sed 's/VERSION/{version}/' examples/inferenceservice-flights.yaml | {KUBECTL} apply -f -")
+        chosen = f"s/track: Champion/track: Version\\n    version: {version}/"
+        say.run(f"sed '{chosen}' examples/inferenceservice-flights.yaml | {KUBECTL} apply -f -")
         say.watch(SERVICE, lambda gis: true(gis, "Ready"), describe, minutes=8)
         say.run(f"{KUBECTL} get gis")
         gis = say.see(SERVICE)
