@@ -1,7 +1,8 @@
-"""`python -m tests.perf`: gyre against the API server that it runs on, as ratios and limits; build/perf.json and a table.
+"""`python -m tests.perf [cluster | statistics]`: gyre against the API server that it runs on, as ratios and limits, and the judge
+against its promises by simulation; build/perf.json and tables. Exit status 1 when a promise of the judge is broken.
 
 Figures of one run on one machine; the ratio is taken within a round, gyre and yardstick one after the other. Nothing else
-should run on the machine: the API server, etcd and gyre share its cores.
+should run on the machine: the API server, etcd and gyre share its cores. The simulation needs no API server.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.api.apiserver import REPOSITORY
-from tests.perf import burst, latency, settled
+from tests.perf import burst, latency, settled, statistics_tables
 from tests.perf.bench import Bench, stage
 
 OUT = REPOSITORY / "build" / "perf.json"
@@ -29,6 +31,7 @@ OUT = REPOSITORY / "build" / "perf.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.perf", description=__doc__)
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "cluster", "statistics"))
     parser.add_argument("--jobs", type=int, default=1000, help="TrainingJobs of a burst")
     parser.add_argument("--rounds", type=int, default=3, help="bursts; the median counts")
     parser.add_argument("--objects", type=int, default=5000, help="settled objects")
@@ -37,7 +40,28 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.jobs, options.rounds, options.objects, options.window = min(options.jobs, 300), 1, 1500, 30.0
-    console = Console()
+    console, broken = Console(), []
+    if options.what in ("all", "statistics"):
+        runs = statistics_tables.QUICK_RUNS if options.quick else statistics_tables.RUNS
+        result, broken = statistics_tables.main(runs=runs, console=console)
+        written({"statistics": result})
+    if options.what in ("all", "cluster"):
+        result = cluster(options, console)
+        written(result)
+        console.print(table(result))
+    for one in broken:
+        console.print(f"[red]broken:[/] {one.what}: {one.happened} of {one.runs}, promised {one.promised:.0%}")
+    sys.exit(1 if broken else 0)
+
+
+def written(result: dict[str, Any]) -> None:
+    """Into build/perf.json, beside what other benchmarks have left there."""
+    OUT.parent.mkdir(exist_ok=True)
+    known = json.loads(OUT.read_text()) if OUT.exists() else {}
+    OUT.write_text(json.dumps({**known, **result}, indent=1))
+
+
+def cluster(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     rounds = [one_burst(options.jobs, number, console) for number in range(1, options.rounds + 1)]
     with world() as bench:
         idle = bench.operator().wait_until_leader()
@@ -47,7 +71,7 @@ def main() -> None:
         answers = latency.measure(bench, namespace, rate=50, seconds=min(60.0, options.window))
         console.print(f"latency: p50 {answers.p50 * 1000:.0f} ms, p99 {answers.p99 * 1000:.0f} ms")
         rest = settled.measure(bench, options.objects, window=options.window)
-    result = {
+    return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]},
         "burst": {"ratio": statistics.median(r.ratio for r in rounds), "rounds": [r.as_dict() for r in rounds]},
@@ -55,9 +79,6 @@ def main() -> None:
         "idle_mib": idle_mib,
         "settled": rest.as_dict(),
     }
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(result, indent=1))
-    console.print(table(result))
 
 
 def one_burst(jobs: int, number: int, console: Console) -> burst.Round:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import erf, log, sqrt
+from math import erf, isfinite, log, sqrt
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -53,13 +53,17 @@ class World:
         """One look after the other, each with the counts of all runs."""
         chance = np.random.default_rng(seed)
         for _ in range(self.looks):
-            requests = chance.poisson(self.per_second * self.every, runs)
-            mine = chance.binomial(requests, self.share)
-            yield Look(
-                self.share,
-                self._counts(chance, requests - mine, self.stable, [stable for stable, _ in self.exceeding]),
-                self._counts(chance, mine, self.candidate, [candidate for _, candidate in self.exceeding]),
-            )
+            yield self.look(chance, self.share, runs)
+
+    def look(self, chance: np.random.Generator, share: Any, runs: int) -> Look:
+        requests = chance.poisson(self.per_second * self.every, runs)
+        mine = chance.binomial(requests, share)
+        stable, candidate = zip(*self.exceeding, strict=True) if self.exceeding else ((), ())
+        return Look(
+            share,
+            self._counts(chance, requests - mine, self.stable, stable),
+            self._counts(chance, mine, self.candidate, candidate),
+        )
 
     def _counts(self, chance: np.random.Generator, requests: Any, rate: float, exceeding: Sequence[float]) -> Counts:
         slow, left, before = [], requests, 1.0
@@ -153,8 +157,8 @@ class Outcome:
     rollback_seconds: float | None
     """Median, of those that were."""
     promote_seconds: float | None
-    verdict_seconds: float
-    """Median of all; infinite when most were undecided."""
+    verdict_seconds: float | None
+    """Median of all; None when most were undecided."""
 
     @property
     def undecided(self) -> int:
@@ -173,12 +177,15 @@ def simulated(world: World, rules: Mapping[str, Callable[[], Rule]], *, runs: in
             verdict[name][fresh & worse] = ROLLBACK
             verdict[name][fresh & fine] = PROMOTE
             times[name][fresh & (worse | fine)] = number * world.every
-    return {name: _outcome(verdict[name], times[name]) for name in rules}
+    return {name: outcome(verdict[name], times[name]) for name in rules}
 
 
-def _outcome(verdict: Any, times: Any) -> Outcome:
+def outcome(verdict: Any, times: Any) -> Outcome:
     def median(which: int) -> float | None:
         return float(np.median(times[verdict == which])) if np.any(verdict == which) else None
 
+    middle = float(np.median(times))
     rolled_back, promoted = (int(np.sum(verdict == which)) for which in (ROLLBACK, PROMOTE))
-    return Outcome(len(verdict), rolled_back, promoted, median(ROLLBACK), median(PROMOTE), float(np.median(times)))
+    return Outcome(
+        len(verdict), rolled_back, promoted, median(ROLLBACK), median(PROMOTE), middle if isfinite(middle) else None
+    )

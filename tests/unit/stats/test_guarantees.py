@@ -11,7 +11,9 @@ from math import sqrt
 
 import numpy as np
 import pytest
+from tests.perf.statistics_rollouts import rollouts
 from tests.perf.statistics_runs import POLICY, Rule, World, judged, simulated, z_test
+from tests.perf.statistics_tables import DEFAULTS, Guarantee, tail
 
 from gyre.stats import judge
 from gyre.stats.eprocess import log_ratios
@@ -119,3 +121,17 @@ def test_repeated_z_tests_err_as_armitage_mcpherson_and_rowe_published(looks: in
     sums = np.cumsum(chance.standard_normal((runs, looks)), axis=1) / np.sqrt(np.arange(1, looks + 1))
     found = np.mean(np.any(np.abs(sums) > 1.959964, axis=1))
     assert found == pytest.approx(published, abs=4 * sqrt(published * (1 - published) / runs) + 0.001)
+
+
+def test_by_steps_a_good_candidate_is_promoted_and_one_that_fails_is_not():
+    good, _ = rollouts(World(20, 0.005, slower=1.0, every=10.0), DEFAULTS, (0.1, 0.25, 0.5), runs=300, seed=10)
+    bad, extra = rollouts(World(20, 0.05, slower=1.0, every=10.0), DEFAULTS, (0.1, 0.25, 0.5), runs=300, seed=10)
+    assert good.promoted > 0.9 * good.runs
+    assert bad.rolled_back == bad.runs
+    assert extra < 10, "so many requests fail, on average, before a candidate that fails in 5 % is out"
+
+
+def test_a_benchmark_says_a_promise_is_broken_only_when_chance_does_not_explain_it():
+    assert tail(1, 2, 0.5) == pytest.approx(0.75)
+    assert not Guarantee("a", 60, 1000, 0.05).broken
+    assert Guarantee("b", 80, 1000, 0.05).broken

@@ -1,0 +1,193 @@
+"""The tables of the judge: what it does with good, bad and slow candidates, beside two rules that people use.
+
+Promises   seeds are fixed, so the figures are those of docs/statistics.md; all rules of a row see the same traffic; a guarantee
+           that is broken is said by name.
+Never      rounds in its own favour: broken means above the promise by more than chance explains, one time in a thousand.
+
+Where nothing else is said: an hour, a look each 15 s, a tenth of the traffic, 0.5 % of the stable version's requests fail, and
+alpha = beta = 5 %.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from math import exp, lgamma, log, log1p
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from tests.perf.statistics_rollouts import rollouts
+from tests.perf.statistics_runs import POLICY, SPREAD, Outcome, Rule, World, flagger_like, judged, simulated, z_test
+
+RUNS: Final = 4000
+QUICK_RUNS: Final = 500
+CHANCE: Final = 0.001
+"""That a promise which holds is said to be broken."""
+RULES: Final[Mapping[str, Callable[[], Rule]]] = {"judge": judged, "z-test": z_test, "Flagger-like": flagger_like}
+RATES: Final = (2, 20, 200)
+CANDIDATES: Final = (0.005, 0.01, 0.02, 0.05, 1.0)
+TIMES: Final = {0.005: "equal", 0.01: "2×, the margin", 0.02: "4×", 0.05: "10×", 1.0: "all"}
+DEFAULTS: Final = replace(POLICY, error_floor=0.01)
+"""What an InferenceService has when nothing is said."""
+AT_MARGIN: Final = exp(SPREAD * (1.6448536 - 1.4395315))
+"""Slower by so much, p95 is exceeded by 7.5 % instead of 5: half as many again, the margin."""
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """That an error happens with at most this probability."""
+
+    what: str
+    happened: int
+    runs: int
+    promised: float
+
+    @property
+    def broken(self) -> bool:
+        return tail(self.happened, self.runs, self.promised) < CHANCE
+
+
+def tail(count: int, runs: int, probability: float) -> float:
+    """P(at least so many of so many), exactly."""
+    total = 0.0
+    for k in range(count, runs + 1):
+        ways = lgamma(runs + 1) - lgamma(k + 1) - lgamma(runs - k + 1)
+        total += exp(ways + k * log(probability) + (runs - k) * log1p(-probability))
+    return total
+
+
+def main(*, runs: int, console: Console) -> tuple[dict[str, Any], list[Guarantee]]:
+    """All tables, printed; what goes into build/perf.json, and the guarantees as they were found."""
+    began, result, kept = time.monotonic(), {"runs": runs}, []
+    for name, measure in TABLES.items():
+        rows, guarantees, table = measure(runs)
+        result[name], kept = rows, [*kept, *guarantees]
+        console.print(table)
+    console.print(guaranteed(kept))
+    result["guarantees"] = [{**asdict(one), "broken": one.broken} for one in kept]
+    result["seconds"] = round(time.monotonic() - began, 1)
+    return result, [one for one in kept if one.broken]
+
+
+Measured = tuple[list[dict[str, Any]], list[Guarantee], Table]
+
+
+def errors(runs: int) -> Measured:
+    """Rates of traffic and of errors."""
+    table = titled(
+        "Errors: rolled back (median time) / promoted (median time)", "requests/s", "candidate fails", *RULES
+    )
+    rows, guarantees = [], []
+    for per_second in RATES:
+        for candidate in CANDIDATES:
+            found = simulated(World(per_second, candidate), RULES, runs=runs, seed=1)
+            rows.append(row(found, perSecond=per_second, candidate=candidate))
+            label = f"{candidate:.1%} ({TIMES[candidate]})"
+            table.add_row(str(per_second), label, *(brief(found[name], name) for name in RULES))
+            if candidate == 0.005:
+                guarantees.append(never_worse(found["judge"], f"equal, {per_second}/s"))
+            if candidate == 0.01:
+                guarantees.append(never_promoted(found["judge"], f"at the margin, {per_second}/s"))
+    return rows, guarantees, table
+
+
+def shares(runs: int) -> Measured:
+    """The candidate's share, at 20 requests/s and four times the errors."""
+    table = titled("Share of the traffic: 20 requests/s, 4× the errors", "share", "rolled back (median time)")
+    rows = []
+    for share in (0.01, 0.05, 0.1, 0.25, 0.5):
+        found = simulated(World(20, 0.02, share=share), {"judge": judged}, runs=runs, seed=2)
+        rows.append(row(found, share=share))
+        table.add_row(f"{share:.0%}", brief(found["judge"], "judge"))
+    return rows, [], table
+
+
+def latency(runs: int) -> Measured:
+    """Lognormal latency, multiplied. Against the candidate alone, as research has it, and by the whole judge."""
+    against = replace(POLICY, beta=1e-300)
+    rules = {"judge": lambda: judged(DEFAULTS, edges=4), "against it alone": lambda: judged(against, edges=4)}
+    table = titled("Latency: rolled back (median time) / promoted (median time)", "requests/s", "slower", *rules)
+    rows, guarantees = [], []
+    for per_second in (20, 200):
+        for slower in (1.0, 1.05, 1.1, AT_MARGIN, 1.25, 1.5):
+            found = simulated(World(per_second, 0.005, slower=slower), rules, runs=runs // 2, seed=3)
+            rows.append(row(found, perSecond=per_second, slower=round(slower, 3)))
+            table.add_row(str(per_second), f"×{slower:.2f}", *(brief(found[name], name) for name in rules))
+            if slower == 1.0:
+                guarantees.append(never_worse(found["judge"], f"as fast, {per_second}/s"))
+            if slower == AT_MARGIN:
+                guarantees.append(never_promoted(found["judge"], f"p95 at the margin, {per_second}/s"))
+    return rows, guarantees, table
+
+
+def whole(runs: int) -> Measured:
+    """As the operator does it with its defaults: 10, 25, 50 %, a look each 10 s, floors, errors and latency."""
+    table = titled("Whole rollouts with the defaults", "requests/s", "candidate", "judge", "extra errors, mean")
+    cases = {
+        "as good": (0.005, 1.0),
+        "no errors at all": (0.0, 1.0),
+        "3 % fail": (0.03, 1.0),
+        "5 % fail": (0.05, 1.0),
+        "all fail": (1.0, 1.0),
+        "×1.5 slower": (0.005, 1.5),
+    }
+    rows, guarantees = [], []
+    for per_second in RATES:
+        for name, (candidate, slower) in cases.items():
+            stable = min(candidate, 0.005)
+            world = World(per_second, candidate, stable, slower=slower, every=10.0)
+            found, extra = rollouts(world, DEFAULTS, (0.1, 0.25, 0.5), runs=runs // 2, seed=4)
+            rows.append({**row({"judge": found}, perSecond=per_second, candidate=name), "extraErrors": extra})
+            table.add_row(str(per_second), name, brief(found, "judge"), f"{extra:.1f}")
+            if name in ("as good", "no errors at all"):
+                guarantees.append(never_worse(found, f"{name}, by steps, {per_second}/s"))
+            else:
+                guarantees.append(never_promoted(found, f"{name}, by steps, {per_second}/s"))
+    return rows, guarantees, table
+
+
+TABLES: Final[Mapping[str, Callable[[int], Measured]]] = {
+    "errors": errors,
+    "shares": shares,
+    "latency": latency,
+    "rollouts": whole,
+}
+
+
+def never_worse(found: Outcome, what: str) -> Guarantee:
+    return Guarantee(f"rolled back, {what}", found.rolled_back, found.runs, POLICY.alpha)
+
+
+def never_promoted(found: Outcome, what: str) -> Guarantee:
+    return Guarantee(f"promoted, {what}", found.promoted, found.runs, POLICY.beta)
+
+
+def row(found: Mapping[str, Outcome], **about: Any) -> dict[str, Any]:
+    return {**about, **{name: asdict(one) for name, one in found.items()}}
+
+
+def brief(found: Outcome, rule: str) -> str:
+    """`95 % (180 s) / 4 % (705 s)`; of a rule that promotes whatever is left at the end, only the first."""
+
+    def part(count: int, seconds: float | None) -> str:
+        return f"{100 * count / found.runs:.1f} %" + (f" ({seconds:.0f} s)" if seconds is not None else "")
+
+    against = part(found.rolled_back, found.rollback_seconds)
+    return against if rule != "judge" else f"{against} / {part(found.promoted, found.promote_seconds)}"
+
+
+def guaranteed(kept: list[Guarantee]) -> Table:
+    table = titled("Guarantees", "error", "happened", "promised", "kept")
+    for one in kept:
+        share = f"{100 * one.happened / one.runs:.2f} % of {one.runs}"
+        table.add_row(one.what, share, f"≤ {one.promised:.0%}", "[red]BROKEN" if one.broken else "yes")
+    return table
+
+
+def titled(title: str, *columns: str) -> Table:
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column)
+    return table
