@@ -23,6 +23,7 @@ POLICY: Final = Policy(alpha=0.05, beta=0.05, error_margin=2.0, latency_margin=1
 """That of research/serving.md §5a: ratios alone."""
 SPREAD: Final = 0.5
 """Of the logarithm of latency."""
+BURST_SECONDS: Final = 5.0
 QUANTILES: Final = (0.5, 0.75, 0.9, 0.95)
 
 
@@ -37,6 +38,8 @@ class World:
     slower: float | None = None
     every: float = 15.0
     seconds: float = 3600.0
+    bursts: float = 0.0
+    """Per hour and version: five seconds in which all its requests fail. Alike for both, but not at the same time."""
 
     @property
     def looks(self) -> int:
@@ -65,12 +68,15 @@ class World:
             self._counts(chance, mine, self.candidate, candidate),
         )
 
-    def _counts(self, chance: np.random.Generator, requests: Any, rate: float, exceeding: Sequence[float]) -> Counts:
+    def _counts(self, chance: np.random.Generator, requests: Any, rate: Any, exceeding: Sequence[float]) -> Counts:
         slow, left, before = [], requests, 1.0
         for share in exceeding:  # who exceeds an edge has exceeded those below
             left = chance.binomial(left, share / before)
             slow.append(left)
             before = share
+        if self.bursts:
+            hit = chance.random(len(requests)) < self.bursts * self.every / 3600.0
+            rate = np.where(hit, np.maximum(BURST_SECONDS / self.every, rate), rate)
         return Counts(requests, chance.binomial(requests, rate), tuple(slow))
 
 

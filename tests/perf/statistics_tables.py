@@ -148,11 +148,24 @@ def whole(runs: int) -> Measured:
     return rows, guarantees, table
 
 
+def bursts(runs: int) -> Measured:
+    """No guarantee: what happens when failures come together, and each version has its own. Both are equally bad."""
+    table = titled("Bursts of 5 s in one version at a time, equally often", "an hour", "requests/s", "judge")
+    rows = []
+    for per_hour in (0.5, 2, 6):
+        for per_second in (2, 20):
+            found = simulated(World(per_second, 0.005, bursts=per_hour), {"judge": judged}, runs=runs, seed=5)
+            rows.append(row(found, perHour=per_hour, perSecond=per_second))
+            table.add_row(f"{per_hour:g}", str(per_second), brief(found["judge"], "judge"))
+    return rows, [], table
+
+
 TABLES: Final[Mapping[str, Callable[[int], Measured]]] = {
     "errors": errors,
     "shares": shares,
     "latency": latency,
     "rollouts": whole,
+    "bursts": bursts,
 }
 
 
