@@ -105,7 +105,9 @@ def variables() -> Iterator[tuple[str, str]]:
     rounded = (
         "variables.said < 10.0 ? double(int(variables.said * 10.0 + 0.5)) / 10.0 : double(int(variables.said + 0.5))"
     )
-    yield "hoursText", f"string({rounded})"
+    minutes = "string(int(variables.seconds / 60.0) + 1) + ' min'"
+    yield "time", f"variables.said < 1.0 ? {minutes} : string({rounded}) + ' h'"
+    yield "percent", "string(double(int(variables.rate * 1000000.0 + 0.5)) / 10000.0)"
 
 
 def logarithm(name: str, of: str) -> Iterator[tuple[str, str]]:
@@ -131,8 +133,8 @@ def seconds_of(text: str) -> str:
 
 MESSAGE: Final = f"""
     'spec.rollout cannot be decided within its deadline of ' + variables.deadlineText + ': at '
-    + string(variables.traffic.requestsPerSecond) + ' requests/s, of which ' + string(variables.rate * 100.0)
-    + ' % fail, about ' + variables.hoursText + ' h pass until a version as good as the stable one is proved to be so; '
+    + string(variables.traffic.requestsPerSecond) + ' requests/s, of which ' + variables.percent
+    + ' % fail, about ' + variables.time + ' pass until a version as good as the stable one is proved to be so; '
     + 'after the deadline onInconclusive (' + string(variables.rollout.onInconclusive) + ') decides. '
     + (variables.said < {LONGEST_HOURS - 1}.0
         ? 'Set rollout.deadline to ' + string(int(variables.said) + 1) + 'h, or' : 'No deadline is long enough:')
