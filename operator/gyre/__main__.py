@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,63 @@ def explain(what: str, namespace: str) -> None:
     from gyre.explain import explain as look
 
     asyncio.run(look(what, namespace))
+
+
+@main.group()
+def rollout() -> None:
+    """How a canary is doing: read-only, and by the operator's own arithmetic."""
+
+
+@rollout.command("status")
+@click.argument("what", metavar="gis/NAME")
+@click.option("-n", "--namespace", default="default", show_default=True)
+@click.option("-w", "--watch", is_flag=True, help="Keep it up to date until interrupted.")
+def rollout_status(what: str, namespace: str, watch: bool) -> None:
+    """Who has which share of the traffic, what the counts prove, how long it will take."""
+    from rich.console import Console
+
+    from gyre.rollout import status
+
+    _said(status(what, namespace, watch=watch, console=Console()))
+
+
+@rollout.command("plot")
+@click.argument("what", metavar="gis/NAME")
+@click.option("-n", "--namespace", default="default", show_default=True)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("evidence.png"),
+    show_default=True,
+    help=".png, .svg or .pdf",
+)
+def rollout_plot(what: str, namespace: str, out: Path) -> None:
+    """Draw the evidence over time against both thresholds. Needs gyre-operator[plot]."""
+    from gyre.rollout import plot
+
+    _said(plot(what, namespace, out))
+    print(out)
+
+
+def _said(command: Coroutine[Any, Any, None]) -> None:
+    """Runs it; what is wrong with the question, or with the cluster, is one line and exit status 1."""
+    from kubernetes.aio.config import ConfigException
+
+    from gyre.kube.errors import ApiError
+
+    try:
+        asyncio.run(command)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise click.ClickException("pictures need matplotlib: pip install 'gyre-operator[plot]'") from error
+    except ConfigException as error:
+        raise click.ClickException(f"no cluster: {error}") from error
+    except (LookupError, ValueError, ApiError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _yaml(manifests: Iterable[Manifest]) -> str:
