@@ -22,7 +22,8 @@ Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable,
     reasons, words                 the words      looking      one look               desired          the other children
     observe, backends, asking      the reads      endings      how rollouts end       protection       who may call
     counting                       the counts     standing     all of it in order     splitting        A/B and shadow
-    target, troubles               which, why not status       what people read       proof            that it is refused
+    target, troubles               which, why not comparison   what A/B has shown     proof            that it is refused
+    status                         what people read                                   warning          said at admission
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from gyre.kinds.inferenceservice.names import SERVICE_LABEL
 from gyre.kinds.inferenceservice.observe import gather
 from gyre.kinds.inferenceservice.reasons import Reason
 from gyre.kinds.inferenceservice.status import CONDITIONS, summarize
+from gyre.kinds.inferenceservice.warning import policies
 
 
 def references(gis: InferenceService) -> Iterable[Ref]:
@@ -69,6 +71,7 @@ KIND = Kind(
     summarize=summarize,
     conditions=CONDITIONS,
     reasons=Reason,
+    policies=policies,
     owns=(
         gvks.CONFIG_MAP,
         gvks.KSERVE_SERVICE,

@@ -32,7 +32,10 @@ KEEP_SECONDS: Final = 1.0
 async def readings(
     reader: Reader, gis: InferenceService, pods: Mapping[str, Sequence[Pod]], *, fresh: bool
 ) -> Readings | None:
-    """`pods` by role. `fresh`: an answer from before now would be taken for the zero of a new weight."""
+    """`pods` by role; none where the gateway alone is to tell.
+
+    `fresh`: an answer from before now would be taken for the zero of a new weight.
+    """
     age = 0.0 if fresh else KEEP_SECONDS
     proxies, times, problem = await _proxies(reader, gis, age)
     servers: tuple[Server, ...] = ()

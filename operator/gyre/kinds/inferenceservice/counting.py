@@ -89,14 +89,15 @@ def between(rollout: Rollout, readings: Readings) -> Between:
     for key, created, value in _values(rollout, readings):
         sources[key] = value
         young = created is not None and rollout.counting is not None and created >= rollout.counting
-        more = _more(rollout.sources.get(key), value, young=young)
+        grown = more(rollout.sources.get(key), value, young=young)
         first = 0 if key.startswith("g") else 2  # a predictor tells only who was slow
-        for place, count in enumerate(more, first):
+        for place, count in enumerate(grown, first):
             sums[key[1]][place] += count
     return Between(_counts(sums[STABLE]), _counts(sums[CANDIDATE]), sources)
 
 
-def _more(before: tuple[int, ...] | None, now: tuple[int, ...], *, young: bool) -> tuple[int, ...]:
+def more(before: tuple[int, ...] | None, now: tuple[int, ...], *, young: bool) -> tuple[int, ...]:
+    """What a source has counted since its last known value. `young`: it was made after counting began."""
     if before is None:
         return now if young else (0,) * len(now)
     if len(before) != len(now) or any(new < old for new, old in zip(now, before, strict=True)):

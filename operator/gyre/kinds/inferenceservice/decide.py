@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from gyre.api import gvks
-from gyre.api.effects import Delete, Note, Ref
+from gyre.api.conditions import Truth, Verdict
+from gyre.api.effects import Delete, Effect, Note, Ref
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
-from gyre.kinds.inferenceservice import canary, desired, endings
-from gyre.kinds.inferenceservice.ledger import Ledger
+from gyre.kinds.inferenceservice import canary, comparison, desired, endings, proof
+from gyre.kinds.inferenceservice.counting import Readings
+from gyre.kinds.inferenceservice.ledger import Ledger, Version
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import RELEASE
 from gyre.kinds.inferenceservice.observe import KServe, Observed
@@ -36,7 +38,7 @@ def decide(gis: InferenceService, seen: Observed, now: datetime) -> Decision:
     if (decision := unreadable(seen) or namesake(seen)) is not None:
         return decision
     if seen.ledger is None:
-        made = desired.ledger_write(gis, Ledger(), (), None)
+        made = desired.ledger_write(gis, Ledger(), (), None, None)
         return Decision.progressing(Reason.STARTING, "creating its ledger", made)
     for rule in RULES:
         if (decision := rule(gis, seen, seen.ledger, now)) is not None:
@@ -184,7 +186,57 @@ def served(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime)
     if not backend.converged:
         message = f"a change of the spec is rolling through the pods of {named(stable)}"
         return Decision.progressing(Reason.ROLLING, message, *effects, after=after)
+    if seen.unknown:
+        return Decision.stalled(Reason.VERSION_MISSING, clip("; ".join(seen.unknown), LONGEST), *effects, after=after)
+    if gis.spec.auth is not None and (decision := _access(gis, seen, effects)):
+        return decision
+    if seen.readings is not None:
+        return _compares(gis, seen, ledger, stable, seen.readings)
     return Decision.settled(Reason.SERVING, f"{named(stable)} has all traffic", *effects, after=after)
+
+
+def _access(gis: InferenceService, seen: Observed, effects: tuple[Effect, ...]) -> Decision | None:
+    """Served, but is it proved that strangers are refused?"""
+    found = access(gis, seen)
+    if found.status is Truth.TRUE:
+        return None
+    message = clip(found.message, LONGEST)
+    if found.status is Truth.FALSE or found.reason == proof.Access.POLICY_INVALID:
+        return Decision.stalled(Reason.ACCESS_UNVERIFIED, message, *effects, after=LOOK_AGAIN)
+    return Decision.progressing(Reason.ACCESS_UNVERIFIED, message, *effects, after=proof.LOOK_AGAIN)
+
+
+def access(gis: InferenceService, seen: Observed) -> Verdict:
+    """The condition AccessVerified."""
+    wanted = desired.policies(gis, seen.parent.class_name if seen.parent else "")
+    return proof.verified(gis.spec.auth, wanted=wanted, live=seen.policies, asked=seen.asked)
+
+
+def _compares(gis: InferenceService, seen: Observed, ledger: Ledger, a: Version, readings: Readings) -> Decision | None:
+    """Two arms side by side, looked at once an interval for as long as the spec says so."""
+    ab, b, interval = gis.spec.ab, seen.beside.b, gis.spec.rollout.interval
+    if ab is None or b is None:
+        return None
+    known, effects, after = seen.memory.compared if seen.memory else None, standing(gis, seen, ledger), interval
+    message = f"{named(a)} and {named(b)} share the traffic, {100 - ab.split} to {ab.split}"
+    if readings.problem:
+        why = clip(f"{message}, but nobody counts: {readings.problem}", LONGEST)
+        return Decision.waiting(Reason.METRICS_UNAVAILABLE, why, *effects, after=after.total_seconds())
+    same = known is not None and known.what == comparison.what_of(ab, a, b)
+    if known is None or not same or readings.at >= known.looked + interval:
+        compared = comparison.looked(known, ab, a, b, readings, alpha=float(gis.spec.rollout.alpha))
+        if known is None or not same or compared.sources != known.sources:
+            effects = standing(gis, seen, ledger, compared=compared)
+    return Decision.settled(Reason.SERVING, message, *effects, after=after.total_seconds())
+
+
+def ab_running(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """A canary would split the traffic a second time, and tell nothing about either."""
+    wanted = seen.target.version
+    if wanted is None or not desired.splits(gis, ledger):
+        return None
+    message = f"{named(wanted)} is asked for and waits: take spec.ab away, and its rollout begins"
+    return Decision.waiting(Reason.AB_RUNNING, message, *standing(gis, seen, ledger), after=_warm(ledger, now))
 
 
 def needs_missing(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
@@ -234,5 +286,6 @@ RULES: Final[tuple[Rule, ...]] = (
     quarantined,
     served,
     needs_missing,
+    ab_running,
     start,
 )

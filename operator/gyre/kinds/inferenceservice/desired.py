@@ -14,6 +14,7 @@ from gyre.api import gvks
 from gyre.api.effects import Apply, Create, Effect, Manifest
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.inferenceservice import memory, protection, splitting
+from gyre.kinds.inferenceservice.comparison import Compared
 from gyre.kinds.inferenceservice.ledger import WHOLE, Ledger, Version
 from gyre.kinds.inferenceservice.memory import Point
 from gyre.kinds.inferenceservice.model import InferenceService
@@ -21,18 +22,22 @@ from gyre.kinds.inferenceservice.names import SERVICE_LABEL, backend_name, predi
 from gyre.kinds.inferenceservice.predictor import predictor
 
 
-def ledger_write(gis: InferenceService, ledger: Ledger, series: Sequence[Point], seen: str | None) -> Effect:
+def ledger_write(
+    gis: InferenceService, ledger: Ledger, series: Sequence[Point], compared: Compared | None, seen: str | None
+) -> Effect:
     """The write that everything else waits for: refused when the ledger is not the one that was seen."""
-    manifest = rollout_config_map(gis, ledger, series)
+    manifest = rollout_config_map(gis, ledger, series, compared)
     return Create(manifest) if seen is None else Apply(manifest, guard=seen)
 
 
-def rollout_config_map(gis: InferenceService, ledger: Ledger, series: Sequence[Point]) -> dict[str, Any]:
+def rollout_config_map(
+    gis: InferenceService, ledger: Ledger, series: Sequence[Point], compared: Compared | None
+) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata_of(gis, rollout_name(gis.name)),
-        "data": memory.to_data(ledger, series),
+        "data": memory.to_data(ledger, series, compared),
     }
 
 

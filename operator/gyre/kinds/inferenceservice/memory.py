@@ -1,6 +1,7 @@
 """The ConfigMap `<name>-rollout`: the ledger as text and back, and the evidence over time for whoever plots it.
 
     rollout.json   the ledger
+    ab.json        the A/B comparison, while there is one
     series.json    `[{t, weight, bad, good, requests, errors, stableRequests, stableErrors}]` of the newest rollout, a point a
                    look; every other one goes when there are 300
 
@@ -16,30 +17,35 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
+from gyre.kinds.inferenceservice.comparison import Compared
 from gyre.kinds.inferenceservice.ledger import Ledger
 
 LEDGER_KEY: Final = "rollout.json"
 SERIES_KEY: Final = "series.json"
+AB_KEY: Final = "ab.json"
 MOST_POINTS: Final = 300
 _LEDGER: Final = TypeAdapter(Ledger)
+_COMPARED: Final = TypeAdapter(Compared)
 
 Point: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The ConfigMap as found. `ledger` is None only when it could not be read; a broken series is merely forgotten."""
+    """The ConfigMap as found. `ledger` is None only when it could not be read; of the rest, what is broken is forgotten."""
 
     version: str
     owner: str
     ledger: Ledger | None
     series: tuple[Point, ...] = ()
+    compared: Compared | None = None
     problem: str = ""
 
 
-def to_data(ledger: Ledger, series: Sequence[Point]) -> dict[str, str]:
+def to_data(ledger: Ledger, series: Sequence[Point], compared: Compared | None) -> dict[str, str]:
     kept: dict[str, Any] = _LEDGER.dump_python(ledger, mode="json", exclude_defaults=True)
-    return {LEDGER_KEY: text({"version": 1, **kept}), SERIES_KEY: text(list(series))}
+    ab = {AB_KEY: text(_COMPARED.dump_python(compared, mode="json"))} if compared else {}
+    return {LEDGER_KEY: text({"version": 1, **kept}), SERIES_KEY: text(list(series)), **ab}
 
 
 def of(obj: Mapping[str, Any]) -> Memory:
@@ -47,14 +53,15 @@ def of(obj: Mapping[str, Any]) -> Memory:
     owners = metadata.get("ownerReferences") or ()
     owner = next((str(entry.get("uid", "")) for entry in owners if entry.get("controller")), "")
     version, series = metadata.get("resourceVersion", ""), _series(data.get(SERIES_KEY))
+    compared = _compared(data.get(AB_KEY))
     try:
         kept = json.loads(data[LEDGER_KEY])
         if kept.pop("version") != 1:
             raise ValueError("its version is not 1")
         ledger = _LEDGER.validate_python(kept)
     except (KeyError, AttributeError, TypeError, ValidationError, ValueError) as error:
-        return Memory(version, owner, None, series, problem=f"{type(error).__name__}: {error}"[:300])
-    return Memory(version, owner, ledger, series)
+        return Memory(version, owner, None, series, compared, problem=f"{type(error).__name__}: {error}"[:300])
+    return Memory(version, owner, ledger, series, compared)
 
 
 def added(series: Sequence[Point], point: Point) -> tuple[Point, ...]:
@@ -71,6 +78,13 @@ def _series(said: Any) -> tuple[Point, ...]:
     except (TypeError, ValueError):
         return ()
     return tuple(point for point in points if isinstance(point, dict)) if isinstance(points, list) else ()
+
+
+def _compared(said: Any) -> Compared | None:
+    try:
+        return _COMPARED.validate_json(said) if said else None
+    except ValidationError:
+        return None
 
 
 def text(value: Any) -> str:

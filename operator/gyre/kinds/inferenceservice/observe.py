@@ -88,7 +88,7 @@ class Observed:
     kserve: KServe = KServe.NOT_ASKED
     before: Before = Before()
     readings: Readings | None = None
-    """The counters; None unless a candidate with traffic is being judged."""
+    """The counters; None unless a candidate with traffic is being judged, or two arms are compared."""
     strangers: tuple[str, ...] = ()
     """Objects with our children's names that belong to somebody else, most likely to a deleted service of this name."""
 
@@ -275,9 +275,11 @@ async def _readings(
 ) -> Readings | None:
     """Only while the gateway is known to give the candidate its share: counts of other weights would be misread."""
     rollout, meant = ledger.rollout, desired.route(gis, ledger, extra)
-    if rollout is None or ledger.stable is None or rollout.weight == 0 or rollout.withdrawn or meant is None:
+    if ledger.stable is None or meant is None or route is None or not route.believed(meant):
         return None
-    if route is None or not route.believed(meant):
+    if desired.splits(gis, ledger) and extra.b is not None:
+        return await asking.readings(reader, gis, {}, fresh=False)
+    if rollout is None or rollout.weight == 0 or rollout.withdrawn:
         return None
     pods = {
         role: found[predictor_name(gis.name, version.digest)].pods

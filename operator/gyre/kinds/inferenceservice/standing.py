@@ -12,6 +12,7 @@ from datetime import datetime
 
 from gyre.api.effects import Apply, Delete, Effect, Manifest
 from gyre.kinds.inferenceservice import desired
+from gyre.kinds.inferenceservice.comparison import Compared
 from gyre.kinds.inferenceservice.ledger import Ledger
 from gyre.kinds.inferenceservice.memory import Point
 from gyre.kinds.inferenceservice.model import InferenceService
@@ -19,11 +20,19 @@ from gyre.kinds.inferenceservice.observe import KServe, Observed
 
 
 def standing(
-    gis: InferenceService, seen: Observed, ledger: Ledger, *, series: Sequence[Point] | None = None
+    gis: InferenceService,
+    seen: Observed,
+    ledger: Ledger,
+    *,
+    series: Sequence[Point] | None = None,
+    compared: Compared | None = None,
 ) -> tuple[Effect, ...]:
-    """The ledger first, guarded; `series` is the one that was seen unless another is given."""
-    kept = series if series is not None else (seen.memory.series if seen.memory else ())
-    effects: list[Effect] = [desired.ledger_write(gis, ledger, kept, seen.seen_version)]
+    """The ledger first, guarded; `series` and `compared` are those that were seen unless others are given."""
+    memory = seen.memory
+    points = series if series is not None else (memory.series if memory else ())
+    arms = compared or (memory.compared if memory else None)
+    kept = arms if desired.splits(gis, ledger) else None
+    effects: list[Effect] = [desired.ledger_write(gis, ledger, points, kept, seen.seen_version)]
     if seen.kserve in (KServe.NOT_ASKED, KServe.UP):
         effects += desired.predictors(gis, desired.needed(ledger, seen.beside))
     route = desired.route(gis, ledger, seen.beside)

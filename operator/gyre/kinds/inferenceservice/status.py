@@ -14,7 +14,9 @@ from gyre.adapters.versions import short
 from gyre.api.conditions import Row, Verdict, merge, no, report, unknown, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
-from gyre.kinds.inferenceservice import desired, proof
+from gyre.kinds.inferenceservice import comparison, desired
+from gyre.kinds.inferenceservice.decide import access
+from gyre.kinds.inferenceservice.experiments import AbReport
 from gyre.kinds.inferenceservice.ledger import Entry, Ledger, Rollout
 from gyre.kinds.inferenceservice.looking import judgement_of
 from gyre.kinds.inferenceservice.model import InferenceService
@@ -51,11 +53,6 @@ class Facts:
     def judgement(self) -> Judgement | None:
         rollout = self.ledger.rollout
         return judgement_of(self.gis, rollout) if rollout else None
-
-    @property
-    def access(self) -> Verdict:
-        wanted = desired.policies(self.gis, self.seen.parent.class_name if self.seen.parent else "")
-        return proof.verified(self.gis.spec.auth, wanted=wanted, live=self.seen.policies, asked=self.seen.asked)
 
 
 def available(facts: Facts) -> Verdict | None:
@@ -119,7 +116,7 @@ CONDITIONS: Final = (
     Row[Facts]("CanaryHealthy", canary_healthy, "no version is being rolled out"),
     Row[Facts]("MetricsAvailable", metrics_available, "nothing is being judged, so nobody is asked"),
     Row[Facts]("WeightsHonoured", weights_honoured, "nothing is being judged"),
-    Row[Facts]("AccessVerified", lambda facts: facts.access, "spec.auth is not set"),
+    Row[Facts]("AccessVerified", lambda facts: access(facts.gis, facts.seen), "spec.auth is not set"),
 )
 
 
@@ -146,6 +143,7 @@ def summarize(gis: InferenceService, seen: Observed, decision: Decision, now: da
             )
             for entry in reversed(ledger.quarantined[-MAX_QUARANTINED:])
         ),
+        ab=_arms(gis, seen, ledger),
         history=tuple(_past(entry) for entry in reversed(ledger.history[-MAX_HISTORY:])),
     ).to_dict()
 
@@ -176,6 +174,14 @@ def _judged(rollout: Rollout, judgement: Judgement | None) -> Judged | None:
         canary=Counted(requests=rollout.candidate_counts.requests, errors=rollout.candidate_counts.errors),
         as_of=rollout.looked,
     )
+
+
+def _arms(gis: InferenceService, seen: Observed, ledger: Ledger) -> AbReport | None:
+    a, b = ledger.stable, seen.beside.b
+    if a is None or b is None or not desired.splits(gis, ledger):
+        return None
+    compared = seen.memory.compared if seen.memory else None
+    return comparison.report(compared, a, b, alpha=float(gis.spec.rollout.alpha))
 
 
 def _past(entry: Entry) -> Past:
