@@ -50,37 +50,49 @@ IDENTITIES: Final = (
 CLIENTS: Final = ("admin", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns")
 
 
-def issue(layout: Layout) -> str:
-    """Make what is missing: authority, certificates, the key that signs tokens, a kubeconfig for each client."""
+_ELLIPTIC: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", DAYS)
+
+
+def authority(layout: Layout) -> None:
+    """The one that signs all others, if it is not there yet."""
     folder = layout.certificates
-    elliptic = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", DAYS)
     if not (folder / "ca.crt").exists():
         commands.run(
             [
-                *("openssl", "req", "-x509", "-new", *elliptic, "-subj", "/CN=gyre-cluster"),
+                *("openssl", "req", "-x509", "-new", *_ELLIPTIC, "-subj", "/CN=gyre-cluster"),
                 *("-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", folder / "ca.key"),
                 *("-out", folder / "ca.crt"),
             ]
         )
+
+
+def certify(layout: Layout, identity: Identity) -> None:
+    """Key and certificate of this identity, if they are not there yet."""
+    folder = layout.certificates
+    if (folder / f"{identity.file}.crt").exists():
+        return
+    subject = "".join(f"/O={group}" for group in identity.groups) + f"/CN={identity.user}"
+    extended = "serverAuth" if identity.names else "clientAuth"
+    subject_names = ("-addext", f"subjectAltName={','.join(identity.names)}") if identity.names else ()
+    commands.run(
+        [
+            *("openssl", "req", "-x509", "-new", *_ELLIPTIC, "-subj", subject),
+            *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", f"extendedKeyUsage={extended}"),
+            *("-addext", "keyUsage=critical,digitalSignature", *subject_names),
+            *("-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"),
+            *("-keyout", folder / f"{identity.file}.key", "-out", folder / f"{identity.file}.crt"),
+        ]
+    )
+
+
+def issue(layout: Layout) -> str:
+    """Make what is missing: authority, certificates, the key that signs tokens, a kubeconfig for each client."""
+    folder = layout.certificates
+    authority(layout)
     if not (folder / "tokens.key").exists():
         commands.run(["openssl", "genrsa", "-out", folder / "tokens.key", "2048"])
-
-    def certify(identity: Identity) -> None:
-        subject = "".join(f"/O={group}" for group in identity.groups) + f"/CN={identity.user}"
-        extended = "serverAuth" if identity.names else "clientAuth"
-        subject_names = ("-addext", f"subjectAltName={','.join(identity.names)}") if identity.names else ()
-        commands.run(
-            [
-                *("openssl", "req", "-x509", "-new", *elliptic, "-subj", subject),
-                *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", f"extendedKeyUsage={extended}"),
-                *("-addext", "keyUsage=critical,digitalSignature", *subject_names),
-                *("-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"),
-                *("-keyout", folder / f"{identity.file}.key", "-out", folder / f"{identity.file}.crt"),
-            ]
-        )
-
     absent = [identity for identity in IDENTITIES if not (folder / f"{identity.file}.crt").exists()]
-    together([lambda identity=identity: certify(identity) for identity in absent])  # type: ignore[misc]
+    together([lambda identity=identity: certify(layout, identity) for identity in absent])  # type: ignore[misc]
     for client in CLIENTS:
         target = layout.kubeconfig if client == "admin" else folder / f"{client}.kubeconfig"
         if not target.exists():

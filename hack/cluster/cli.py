@@ -5,6 +5,7 @@
     kubeconfig                               the path of the administrator's kubeconfig
     load ARCHIVE                             import an image archive
     binaries [--only NAME,NAME]              build Kubernetes' programs and print their folder
+    manifests                                print the folders of KubeRay's, KServe's and the Gateway's own; builds nothing
     down [--purge]                           remove it; with --purge its store of images as well
 
 What is unfit or missing is told in one sentence, with exit status 1.
@@ -104,6 +105,11 @@ def _binaries(layout: Layout, options: argparse.Namespace) -> None:
     print(binaries.folder(layout))
 
 
+def _manifests(layout: Layout, options: argparse.Namespace) -> None:
+    for module in binaries.MODULES:
+        print(binaries.keep(layout, module))
+
+
 def _chosen(layout: Layout) -> flavour.Flavour:
     chosen = flavour.remembered(layout)
     if chosen is None:
@@ -127,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         "kubeconfig": _kubeconfig,
         "load": _load,
         "binaries": _binaries,
+        "manifests": _manifests,
         "down": _down,
     }
     for name, run in handlers.items():

@@ -1,6 +1,7 @@
 """The table of long-running processes of the native cluster. Pure but for `healthy`, which asks.
 
-A component of a later day is one more row here and, if it needs programs, one more Program in `binaries`.
+A component of a later day is one more row here and, if it needs programs, one more Program in `binaries`. What can
+run as pods is no component but an addition.
 """
 
 import http.client

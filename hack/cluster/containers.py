@@ -4,7 +4,6 @@ Promises   `remove` ends what runs under our own containerd, known by its socket
 Never      deletes the store of images: only `down --purge` does.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,10 +25,9 @@ def images(layout: Layout) -> set[str]:
     return set(ctr(layout, "images", "list", "-q").split())
 
 
-def import_bytes(layout: Layout, archive: bytes, name: str) -> str:
-    """An image that we made in memory, unless the store has this very one."""
-    digest = hashlib.sha256(archive).hexdigest()
-    return _once(layout, name, digest, lambda: ctr(layout, "images", "import", "-", given=archive))
+def import_made(layout: Layout, name: str, identity: str, make: Callable[[], bytes]) -> str:
+    """An image that we make in memory, unless the one that was imported last was made of the very same things."""
+    return _once(layout, name, identity, lambda: ctr(layout, "images", "import", "-", given=make()))
 
 
 def import_file(layout: Layout, archive: Path, name: str | None = None) -> str:

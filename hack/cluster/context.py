@@ -1,9 +1,10 @@
 """A cluster that somebody else runs, by the name of its context in the caller's kubeconfig.
 
-Promises   adds KubeRay if it is absent, nothing else; `down` forgets the cluster and changes nothing in it.
+Promises   adds KubeRay if it is absent, nothing else: whoever runs the cluster decides about webhooks and gateways.
+           `down` forgets the cluster and changes nothing in it.
 """
 
-from cluster import commands, kubectl, kuberay
+from cluster import additions, commands, kubectl, kuberay
 from cluster.kubectl import find
 from cluster.layout import Layout
 from cluster.native import delete_state
@@ -13,7 +14,7 @@ from cluster.steps import Step, run_all
 def up(layout: Layout, context: str) -> float:
     """A kubeconfig of that one context, and KubeRay."""
     layout.claim_state()
-    base, image = kuberay.published(layout)
+    addition = kuberay.published(layout)
 
     def connect() -> str:
         view = ["config", "view", "--minify", "--flatten", "--raw", f"--context={context}"]
@@ -24,8 +25,8 @@ def up(layout: Layout, context: str) -> float:
     def install() -> str:
         if kubectl.get(layout, "crd", "rayjobs.ray.io") is not None:
             return "was there"
-        kuberay.install(layout, base, image)
-        return kuberay.wait(layout)
+        additions.install(layout, addition)
+        return additions.serves(layout, addition)
 
     return run_all([Step("connect", connect), Step("kuberay", install, ("connect",))])
 

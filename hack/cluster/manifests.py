@@ -9,7 +9,6 @@ from cluster import network
 Object = dict[str, Any]
 
 STORAGE_CLASS: Final = "gyre-local"
-KUBERAY_NAMESPACE: Final = "ray-system"
 VOLUMES: Final = {f"gyre-{number:02d}": "10Gi" for number in range(56)} | {
     f"gyre-large-{number}": "100Gi" for number in range(8)
 }
@@ -106,34 +105,105 @@ def released(volumes: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def kuberay(base: str, image: str) -> Object:
-    """A kustomization over KubeRay's own manifests: our image, small requests, quick probes.
+def image(published: str, ours: str) -> Object:
+    """For kustomize: take ours wherever theirs is named."""
+    repository, _, tag = ours.rpartition(":")
+    return {"name": published, "newName": repository, "newTag": tag}
 
-    It runs as a pod because it reaches Ray's dashboard by a Service's name: on the host it cannot resolve it and
-    calls a job that succeeded failed. It tolerates every taint, so that a test may taint the node.
-    """
-    repository, _, tag = image.rpartition(":")
-    probe = {"initialDelaySeconds": 1, "periodSeconds": 2, "failureThreshold": 30}
+
+def small(limit: str = "512Mi") -> Object:
+    """Requests that leave a small machine to the models; every one of the cluster's own pods has them."""
+    return {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": limit}}
+
+
+EVERYWHERE: Final[list[Object]] = [{"operator": "Exists"}]
+"""Tolerations of the cluster's own pods, so that a test may taint the node."""
+
+RESTRICTED: Final[Object] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""A container's security context, as the restricted profile of pod security asks for it."""
+
+
+def controller_patch(probe: Object, *more: Object) -> str:
+    """A JSON patch of a published controller Deployment: probes that notice soon, small requests, any node."""
+    container = "/spec/template/spec/containers/0"
     patch = [
-        {"op": "replace", "path": f"/spec/template/spec/containers/0/{kind}/{key}", "value": value}
+        {"op": "add", "path": f"{container}/{kind}/{key}", "value": value}
         for kind in ("livenessProbe", "readinessProbe")
         for key, value in probe.items()
     ]
     patch += [
-        {
-            "op": "replace",
-            "path": "/spec/template/spec/containers/0/resources",
-            "value": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
-        },
-        {"op": "add", "path": "/spec/template/spec/tolerations", "value": [{"operator": "Exists"}]},
+        {"op": "add", "path": f"{container}/resources", "value": small()},
+        {"op": "add", "path": "/spec/template/spec/tolerations", "value": EVERYWHERE},
+        *more,
     ]
+    return json.dumps(patch)
+
+
+QUICK: Final[Object] = {"initialDelaySeconds": 1, "periodSeconds": 2, "failureThreshold": 30}
+"""A probe for a cluster that is waited for."""
+
+
+def deployment(name: str, namespace: str, pod: Object, *, labels: Object, annotations: Object | None = None) -> Object:
+    """One replica, replaced by its successor after that one is ready."""
     return {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": KUBERAY_NAMESPACE,
-        "resources": [base],
-        "images": [{"name": "quay.io/kuberay/operator", "newName": repository, "newTag": tag}],
-        "patches": [{"target": {"kind": "Deployment", "name": "kuberay-operator"}, "patch": json.dumps(patch)}],
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations or {}},
+                "spec": {"tolerations": EVERYWHERE, **pod},
+            },
+        },
+    }
+
+
+def rule(group: str, resources: str, verbs: str) -> Object:
+    """A rule of a role. Words, separated by spaces."""
+    return {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
+
+
+def role(name: str, account: str, namespace: str, rules: Sequence[Object], *, everywhere: bool) -> list[Object]:
+    """A role of that name and its binding to a ServiceAccount; in all namespaces, or in the account's own."""
+    api = "rbac.authorization.k8s.io"
+    prefix = "Cluster" if everywhere else ""
+    meta: Object = {"name": name} | ({} if everywhere else {"namespace": namespace})
+    return [
+        {"apiVersion": f"{api}/v1", "kind": f"{prefix}Role", "metadata": meta, "rules": list(rules)},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": f"{prefix}RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": api, "kind": f"{prefix}Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        },
+    ]
+
+
+def account(name: str, namespace: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+
+
+def config_map(name: str, namespace: str, data: Mapping[str, str]) -> Object:
+    meta = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": dict(data)}
+
+
+def service(name: str, namespace: str, ports: Mapping[str, int], *, labels: Object) -> Object:
+    """Each port under its own number."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"selector": labels, "ports": [{"name": name, "port": port} for name, port in ports.items()]},
     }
 
 

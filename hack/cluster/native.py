@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import Final
 
 from cluster import (
+    additions,
     binaries,
     certificates,
     components,
     configuration,
     containers,
     daemons,
+    fetched,
+    gateway,
     host,
     images,
+    kserve,
     kubectl,
     kuberay,
     manifests,
     network,
+    prometheus,
     volumes,
 )
 from cluster.components import Component
@@ -31,6 +36,14 @@ from cluster.steps import Step, run_all, together
 
 OWNER: Final = Path("/run/gyre-cluster")
 """Names the state folder of the cluster that has this machine."""
+
+ADDED: Final = (
+    f"{kuberay.NAMESPACE}/{kuberay.NAME}",
+    f"{kserve.NAMESPACE}/{kserve.MANAGER}",
+    f"{gateway.NAMESPACE}/{gateway.CONTROLLER}",
+    f"{prometheus.NAMESPACE}/{prometheus.NAME}",
+)
+"""The Deployments without which the cluster is not whole."""
 
 
 def up(layout: Layout, *, with_images: bool = True) -> float:
@@ -45,10 +58,9 @@ def up(layout: Layout, *, with_images: bool = True) -> float:
 
 
 def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> list[Step]:
-    """The steps of `up`. What a later day adds (serving, metrics) is a row here and a module of its own."""
+    """The steps of `up`. What a later day adds is a row here and a module of its own."""
     archives: dict[str, Path] = {}
     pool = _pool(layout)
-    kuberay_source = binaries.folder(layout) / binaries.KUBERAY_CONFIG / "default"
 
     def build_images() -> str:
         archives.update(images.build(layout))
@@ -63,16 +75,13 @@ def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> lis
         Step("network", lambda: network.prepare(layout), ("packages",)),
         Step("containerd", lambda: _containerd(layout, first), ("packages",)),
         Step("control plane", lambda: _control_plane(layout), ("programs", "certificates", "network")),
-        Step("program images", lambda: images.import_programs(layout), ("programs", "containerd")),
-        Step("node", lambda: _node(layout), ("control plane", "program images", "kubectl")),
+        Step("pause image", lambda: images.import_packed(layout, images.pause(layout)), ("programs", "containerd")),
+        Step("node", lambda: _node(layout), ("control plane", "pause image", "kubectl")),
         Step("dns", lambda: _dns(layout), ("control plane", "kubectl")),
         Step("storage", lambda: volumes.prepare(layout, pool), ("control plane", "kubectl")),
-        Step(
-            "kuberay",
-            lambda: kuberay.install(layout, kuberay_source, images.kuberay_image(layout)),
-            ("control plane", "program images", "kubectl"),
-        ),
-        Step("kuberay serves", lambda: kuberay.wait(layout), ("kuberay", "node", "dns")),
+        Step("kuberay", lambda: _kuberay(layout), ("control plane", "containerd", "kubectl")),
+        Step("kuberay serves", lambda: additions.serves(layout, kuberay.ours(layout)), ("kuberay", "node", "dns")),
+        *_serving(layout),
     ]
     if with_images:
         rows += [
@@ -81,6 +90,23 @@ def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> lis
             Step("import images", lambda: images.import_ours(layout, archives), ("build images", "containerd")),
         ]
     return rows
+
+
+def _serving(layout: Layout) -> list[Step]:
+    """What models are served by. Its builds come after Kubernetes', one after the other: each takes all cores."""
+    there = ("control plane", "containerd", "kubectl")
+    return [
+        Step("envoy program", lambda: fetched.envoy(layout).parent.name, ("machine",)),
+        Step("kserve program", lambda: binaries.build(layout, module=binaries.KSERVE), ("programs",)),
+        Step("gateway program", lambda: binaries.build(layout, module=binaries.GATEWAY), ("kserve program",)),
+        Step("prometheus", lambda: _prometheus(layout), (*there, "gateway program")),
+        Step("prometheus serves", lambda: _prometheus_serves(layout), ("prometheus", "node")),
+        Step("kserve", lambda: _kserve(layout), (*there, "kserve program")),
+        Step("kserve serves", lambda: kserve.serves(layout, kserve.ours(layout)), ("kserve", "node", "dns")),
+        # An Envoy looks for its controller by name as soon as it starts, and long again if nobody answers.
+        Step("gateway", lambda: _gateway(layout), (*there, "gateway program", "envoy program", "node", "dns")),
+        Step("gateway serves", lambda: gateway.serves(layout, gateway.ours(layout)), ("gateway",)),
+    ]
 
 
 def down(layout: Layout, *, purge: bool = False) -> None:
@@ -148,13 +174,17 @@ def status(layout: Layout) -> bool:
     if not well:
         print("\nnot whole: run `up` again", file=sys.stderr)
         return False
+    missing = additions.missing(layout, ADDED)
     emptied = volumes.recycle(layout, _pool(layout))
     print(f"\n{kubectl.kubectl(layout, 'get', 'nodes', '-o', 'wide').strip()}")
     print(f"\n{kubectl.kubectl(layout, 'get', 'pods', '-A').strip()}")
+    print(f"\n{_addresses(layout)}")
     listed = kubectl.list_all(layout, "persistentvolumes")
     free = sum(volume.get("status", {}).get("phase") == "Available" for volume in listed)
     print(f"\nvolumes: {free} of {len(listed)} free" + (f", {len(emptied)} just emptied" if emptied else ""))
-    return True
+    if missing:
+        print(f"\nnot ready: {', '.join(missing)}; wait a little, or run `up` again", file=sys.stderr)
+    return not missing
 
 
 def load(layout: Layout, archive: Path) -> str:
@@ -216,3 +246,33 @@ def _dns(layout: Layout) -> str:
     if kubectl.get(layout, "service", "kube-dns", "kube-system") is None:
         kubectl.apply(layout, manifests.dns())
     return _start(layout, "coredns")
+
+
+def _kuberay(layout: Layout) -> str:
+    images.import_packed(layout, images.kuberay(layout))
+    return additions.install(layout, kuberay.ours(layout))
+
+
+def _kserve(layout: Layout) -> str:
+    images.import_packed(layout, images.kserve(layout))
+    kserve.prepare(layout)
+    return additions.install(layout, kserve.ours(layout))
+
+
+def _gateway(layout: Layout) -> str:
+    images.import_packed(layout, images.gateway(layout), images.envoy(layout))
+    return additions.install(layout, gateway.ours(layout))
+
+
+def _prometheus(layout: Layout) -> str:
+    images.import_packed(layout, images.prometheus(layout))
+    return additions.install(layout, prometheus.ours(layout))
+
+
+def _prometheus_serves(layout: Layout) -> str:
+    additions.serves(layout, prometheus.ours(layout))
+    return prometheus.address(layout)
+
+
+def _addresses(layout: Layout) -> str:
+    return f"gateway     {gateway.address(layout) or 'none'}\nprometheus  {prometheus.address(layout) or 'none'}"

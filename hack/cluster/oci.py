@@ -1,4 +1,4 @@
-"""An OCI image of one static program, as a stream: no image builder, no base image, no file in between.
+"""An OCI image of one program, as a stream: no image builder, no base image, no file in between.
 
 Promises   the same program gives the same image, byte for byte, so that a second import finds nothing new.
 """
@@ -6,7 +6,9 @@ Promises   the same program gives the same image, byte for byte, so that a secon
 import hashlib
 import io
 import json
+import re
 import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,21 @@ NOBODY = 65532
 """The user of every program we pack: not root, and without a home."""
 
 
-def archive(name: str, program: Path, inside: str, architecture: str = "amd64") -> bytes:
-    """The archive for `ctr images import`: an image `name` whose entry point is `inside`."""
-    layer = _tar({inside.lstrip("/"): program.read_bytes()}, mode=0o755)
+def archive(
+    name: str,
+    program: Path,
+    inside: str,
+    *,
+    libraries: Sequence[Path] = (),
+    folders: Mapping[str, int] | None = None,
+    architecture: str = "amd64",
+) -> bytes:
+    """The archive for `ctr images import`: an image `name` whose entry point is `inside`.
+
+    `libraries` keep the places they have on this machine; `folders` are empty ones with their modes.
+    """
+    files = {inside: program, **{str(library): library for library in libraries}}
+    layer = _tar({path.lstrip("/"): file.read_bytes() for path, file in files.items()}, mode=0o755, folders=folders)
     config = _json(
         {
             "architecture": architecture,
@@ -46,10 +60,14 @@ def archive(name: str, program: Path, inside: str, architecture: str = "amd64") 
     return _tar({"oci-layout": _json({"imageLayoutVersion": "1.0.0"}), "index.json": index, **blobs}, mode=0o644)
 
 
-def _tar(files: dict[str, bytes], mode: int) -> bytes:
+def _tar(files: Mapping[str, bytes], mode: int, folders: Mapping[str, int] | None = None) -> bytes:
     """Owner root, no times: nothing of the machine gets into the digest."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, permissions in (folders or {}).items():
+            folder = tarfile.TarInfo(name.lstrip("/"))
+            folder.type, folder.mode = tarfile.DIRTYPE, permissions
+            tar.addfile(folder)
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), mode
@@ -67,6 +85,11 @@ def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
 
 def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def libraries_in(listing: str) -> list[Path]:
+    """Files of this machine in what `ldd` printed of a program, its loader among them."""
+    return [Path(found) for found in re.findall(r"(/\S+) \(0x", listing)]
 
 
 def names_in(path: Path) -> list[str]:

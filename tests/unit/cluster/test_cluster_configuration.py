@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster import configuration, kind, manifests
+from cluster import configuration, kind, kuberay, manifests
 from cluster.certificates import CLIENTS, IDENTITIES, kubeconfig
 from cluster.components import components
 from cluster.layout import Layout
@@ -57,7 +57,7 @@ def test_a_kubeconfig_needs_no_other_file():
 
 
 def test_kuberays_image_requests_and_probes_are_ours_and_nothing_else_of_it():
-    made = manifests.kuberay("upstream", "localhost/kuberay-operator:v1.6.0")
+    made = kuberay.addition("upstream", "localhost/kuberay-operator:v1.6.0").changes
     patched = {operation["path"].rsplit("/", 1)[-1] for operation in json.loads(made["patches"][0]["patch"])}
     assert made["images"][0]["newName"] == "localhost/kuberay-operator"
     assert made["images"][0]["newTag"] == "v1.6.0"
