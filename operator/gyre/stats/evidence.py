@@ -14,7 +14,7 @@ import numpy as np
 from gyre.stats.eprocess import Logs, added, log_rates, log_ratios
 
 RATIOS_WORSE: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
-"""Alternatives to "no worse": how many times as often the candidate fails."""
+"""Alternatives to "no worse": how many times as often as is tolerated the candidate fails."""
 RATIOS_FINE: Final = (0.7, 0.85, 1.0, 1.1)
 """Alternatives to "as bad as the margin"."""
 FLOOR_SHARES: Final = (0.001, 0.1, 0.3, 0.6)
@@ -27,7 +27,11 @@ SLOW_FLOOR: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`alpha`, `beta` in (0, 0.5]; margins are ratios > 1; `error_floor` a rate in [0, 0.5), 0 for none."""
+    """`alpha`, `beta` in (0, 0.5]; margins are ratios > 1; `error_floor` a rate in [0, 0.5), 0 for none.
+
+    `latency_tolerance`, a ratio ≥ 1: a candidate that is slow no more than so many times as often is not rolled back for it. Some
+    tolerance is needed in practice: any two programs differ, and with traffic enough any difference is proved.
+    """
 
     alpha: float
     beta: float
@@ -35,6 +39,7 @@ class Policy:
     latency_margin: float
     error_floor: float
     min_requests: int
+    latency_tolerance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +129,14 @@ def updated(evidence: Evidence, look: Look, policy: Policy) -> Evidence:
         raise ValueError(f"counts only grow: {mine}, {other}")
     failures = [(mine.errors, other.errors), *zip(mine.slow, other.slow, strict=True)]
     margins = [policy.error_margin] + [policy.latency_margin] * len(mine.slow)
+    tolerated = [1.0] + [policy.latency_tolerance] * len(mine.slow)
+    worse = [[null * ratio for ratio in RATIOS_WORSE] for null in tolerated]
+    fine = [RATIOS_FINE] * len(margins)
 
-    def against(sums: tuple[Logs, ...], ratios: Sequence[float], nulls: Sequence[float]) -> tuple[Logs, ...]:
+    def against(sums: tuple[Logs, ...], ratios: Sequence[Sequence[float]], nulls: Sequence[float]) -> tuple[Logs, ...]:
         return tuple(
-            added(before, log_ratios(x, x + y, q, ratios, null))
-            for before, (x, y), null in zip(sums, failures, nulls, strict=True)
+            added(before, log_ratios(x, x + y, q, each, null))
+            for before, (x, y), each, null in zip(sums, failures, ratios, nulls, strict=True)
         )
 
     floor = tuple(
@@ -138,8 +146,8 @@ def updated(evidence: Evidence, look: Look, policy: Policy) -> Evidence:
     asked = log_ratios(mine.requests, mine.requests + other.requests, q, RATIOS_OF_REQUESTS, 1.0)
     return replace(
         evidence,
-        worse=against(evidence.worse, RATIOS_WORSE, [1.0] * len(failures)),
-        fine=against(evidence.fine, RATIOS_FINE, margins),
+        worse=against(evidence.worse, worse, tolerated),
+        fine=against(evidence.fine, fine, margins),
         floor=floor,
         ratio=added(evidence.ratio, asked),
         stable=_sum(evidence.stable, other),

@@ -291,3 +291,16 @@ def test_what_is_saved_by_somebody_else_is_refused():
 )
 def test_failing_fast_is_more_than_half_of_the_first_twenty(requests: int, errors: int, out: bool):
     assert judge.failing_fast(requests, errors) is out
+
+
+def test_a_candidate_that_is_a_little_slower_is_tolerated_as_far_as_the_policy_says_and_no_further() -> None:
+    def bad(policy: Policy, ratio: float) -> float:
+        """log E after 4000 requests to each, of which a tenth of the stable version's are slow."""
+        slow = round(400 * ratio)
+        look = Look(0.5, Counts(4000, 0, (400,)), Counts(4000, 0, (slow,)))
+        return judge.bad_of(judge.updated(Evidence.start(1), look, policy))
+
+    strict, tolerant = POLICY, replace(POLICY, latency_tolerance=1.4)
+    assert bad(strict, 1.3) > -log(POLICY.alpha)
+    assert bad(tolerant, 1.3) < 0.0
+    assert bad(tolerant, 2.0) > -log(POLICY.alpha)

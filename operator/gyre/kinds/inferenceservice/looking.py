@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import sqrt
 from typing import Any, Final
 
 from gyre.api.effects import Effect, Note
@@ -48,6 +49,7 @@ class Held:
 
 
 def policy_of(gis: InferenceService) -> judge.Policy:
+    """Half of the way to the margin, as ratios go, is tolerated in latency: a better model may take a little longer."""
     spec = gis.spec.rollout
     return judge.Policy(
         alpha=float(spec.alpha),
@@ -56,6 +58,7 @@ def policy_of(gis: InferenceService) -> judge.Policy:
         latency_margin=float(spec.margins.latency),
         error_floor=float(spec.margins.error_floor),
         min_requests=spec.min_requests,
+        latency_tolerance=sqrt(spec.margins.latency),
     )
 
 

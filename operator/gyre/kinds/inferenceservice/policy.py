@@ -28,7 +28,8 @@ class Margins(Schema):
     error_rate: Ratio = Decimal("2")
     """Ratio of the error rates."""
     latency: Ratio = Decimal("1.5")
-    """Ratio of the rates at which answers are slower than the stable version's usual."""
+    """Ratio of the rates at which answers are slower than the stable version's usual. A candidate is rolled back for its latency
+    only when it is proved to be beyond the square root of it."""
     error_floor: Annotated[Fraction, Rule("double(self) < 0.5", "state an error rate below 0.5; 0 for no floor")] = (
         Decimal("0.01")
     )
