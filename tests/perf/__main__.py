@@ -40,7 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.jobs, options.rounds, options.objects, options.window = min(options.jobs, 300), 1, 1500, 30.0
-    console, broken = Console(), []
+    console, broken = Console(width=None if sys.stdout.isatty() else 130), []
     if options.what in ("all", "statistics"):
         runs = statistics_tables.QUICK_RUNS if options.quick else statistics_tables.RUNS
         result, broken = statistics_tables.main(runs=runs, console=console)
