@@ -184,6 +184,6 @@ def test_a_slow_candidate_is_told_by_its_latency():
     story = Story().serving()
     story.shapes["b"] = SLOW
     story.candidate()
-    story.takes(a=(180, 1), b=(20, 0))
+    story.takes(a=(540, 1), b=(60, 0))
     slower = [metric for metric in of(story).metrics if metric.name.startswith("slower")]
     assert all(metric.bad > 0.0 for metric in slower)
