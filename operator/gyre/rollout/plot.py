@@ -25,6 +25,7 @@ from gyre.rollout.reading import Picture, Point
 
 FORMATS: Final = (".png", ".svg", ".pdf")
 WIDEST, FEW, MOST_TICKS = 120, 12, 8
+CLOSE, NUDGE = 0.05, 7.0
 BAD, GOOD, STABLE, CANDIDATE, INK, QUIET = "#c0362c", "#2b8a3e", "#4c6a92", "#8e44ad", "#222222", "#8a8f98"
 LOWEST, HIGHEST = log(1e-3), log(1e9)
 """Beyond these e-values nothing is to be seen: the curve runs along the border."""
@@ -112,17 +113,26 @@ def _evidence(axes: Axes, picture: Picture, points: Sequence[Point]) -> None:
     axes.set_ylim(low, high)
     axes.axhline(0.0, color=QUIET, linewidth=0.8)
     _goals(axes, goals)
-    for name, logs, colour in (("worse than the stable version", worse, BAD), ("within the margins", fine, GOOD)):
+    up = _apart((worse[-1], fine[-1]), low, high)
+    curves = (("worse than the stable version", worse, BAD, up), ("within the margins", fine, GOOD, -up))
+    for name, logs, colour, nudge in curves:
         inside = np.clip(logs, low, high)
         axes.plot(times, inside, color=colour, linewidth=2.0, label=name, clip_on=False)
         axes.plot(times[-1:], inside[-1:], "o", color=colour, markersize=6, clip_on=False)
-        _say(axes, power_of_ten(logs[-1]), times[-1], float(inside[-1]), colour)
+        _say(axes, power_of_ten(logs[-1]), times[-1], float(inside[-1]), colour, nudge)
     axes.set_ylabel("evidence (e-value)")
     every = max(1, ceil((high - low) / log(10.0) / MOST_TICKS))
     tens = range(floor(low / log(10.0)), ceil(high / log(10.0)) + 1)
     axes.set_yticks([n * log(10.0) for n in tens if n % every == 0 and low <= n * log(10.0) <= high])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
     _legend(axes)
+
+
+def _apart(ends: tuple[float, float], low: float, high: float) -> float:
+    """By how many points the first of two labels is moved up, and the second down, so that both can be read."""
+    first, second = np.clip(ends, low, high)
+    near = abs(first - second) < CLOSE * (high - low)
+    return 0.0 if not near else NUDGE if first >= second else -NUDGE
 
 
 def _goals(axes: Axes, goals: tuple[float, float]) -> None:
@@ -149,11 +159,11 @@ def power_of_ten(value: float) -> str:
     return f"$10^{{{round(value / log(10.0))}}}$"
 
 
-def _say(axes: Axes, text: str, time: float, height: float, colour: str) -> None:
+def _say(axes: Axes, text: str, time: float, height: float, colour: str, nudge: float) -> None:
     axes.annotate(
         text,
         (time, height),
-        xytext=(8, 0),
+        xytext=(8, nudge),
         textcoords="offset points",
         color=colour,
         va="center",

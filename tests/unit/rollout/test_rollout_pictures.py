@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Console
 from tests.unit.inferenceservice.worlds import Story
 from tests.unit.rollout.test_rollout_reading import of, on_trial, rolled_back
@@ -124,6 +126,18 @@ def test_evidence_beyond_all_bounds_runs_along_the_border_and_is_named():
     for line in figure.axes[0].lines:
         assert all(low <= float(height) <= high for height in line.get_ydata())
     assert any("^" in text.get_text() for text in figure.axes[0].texts)
+
+
+@pytest.mark.parametrize("ends", [(-0.6, -0.62), (-0.62, -0.6), (0.0, 0.0), (-30.0, -40.0), (2.0, -2.0)])
+def test_the_two_last_values_never_cover_each_other(ends: tuple[float, float]):
+    seen = of(on_trial())
+    last = replace(seen.points[-1], bad=ends[0], good=ends[1])
+    figure = drawn(replace(seen, points=(*seen.points[:-1], last)))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    bold = [text for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
+    one, other = (text.get_window_extent(canvas.get_renderer()) for text in bold)
+    assert not one.overlaps(other)
 
 
 def test_without_a_look_there_is_nothing_to_draw():
