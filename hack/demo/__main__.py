@@ -140,7 +140,7 @@ Look around:
   kubectl explain tj.spec.checkpoint
   gyre explain tj/flights -n {NAMESPACE}   what the operator thinks right now
   gyre rollout status gis/flights -n {NAMESPACE}
-  build/rollout.png                       the evidence of the last rollout
+  build/rollout-*.png                     the evidence of the rollout that was promoted, and of the last one
 Remove everything:
   make cluster-down
 """

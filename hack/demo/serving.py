@@ -71,6 +71,7 @@ def promoted(say: Narrator, version: str) -> None:
         event = gis["status"]["history"][0]
         say.console.print(f"  [bold]{event['event']}[/]: {event['why']}")
         say.run(f"{KUBECTL} get gis")
+        say.run(f"gyre rollout plot gis/flights -n {NAMESPACE} -o build/rollout-promoted.png")
 
 
 def bad_versions(say: Narrator, trained: dict[str, Any]) -> dict[str, str]:
@@ -159,7 +160,7 @@ def account(say: Narrator, broken: str) -> None:
             if status != "200" and version != broken
         )
         say.console.print(f"  {total['sent']} requests; failed by anybody but {broken}: [bold]{others}[/]")
-        say.run(f"gyre rollout plot gis/flights -n {NAMESPACE} -o build/rollout.png")
+        say.run(f"gyre rollout plot gis/flights -n {NAMESPACE} -o build/rollout-last.png")
         say.run(
             f"{KUBECTL} get events --field-selector involvedObject.kind=InferenceService,involvedObject.name=flights "
             "--sort-by=.lastTimestamp -o custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message"

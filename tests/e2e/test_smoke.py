@@ -1,4 +1,5 @@
-"""The promise of gyre in one run: real flights, two workers, one killed in mid-training, a better model than guessing."""
+"""The promise of gyre in one run: real flights, two workers, one killed in mid-training, a better model than guessing, served to
+callers who do not notice that another version takes over."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import time
 from datetime import datetime
 
 import pytest
+from tests.e2e import manifests, serving
 from tests.e2e.cluster import REPOSITORY, Object, is_true
 from tests.e2e.figures import Figures
 from tests.e2e.place import Place, attempts, checkpoint_step, restarts, step
@@ -19,7 +21,7 @@ EXAMPLES = ("pvc-runs", "dataset-flights", "trainingjob-flights")
 
 @pytest.mark.e2e
 @pytest.mark.smoke
-def test_a_job_whose_worker_was_killed_ends_with_a_model_better_than_its_baseline(
+def test_a_job_whose_worker_was_killed_ends_with_a_good_model_that_is_served_and_replaced(
     place: Place, figures: Figures
 ) -> None:
     began = time.monotonic()
@@ -51,6 +53,7 @@ def test_a_job_whose_worker_was_killed_ends_with_a_model_better_than_its_baselin
     assert step(job) == job["status"]["progress"]["totalSteps"]
     time_is_accounted_for(job, figures)
     the_model_is_better_than_its_baseline(place, job["status"]["modelVersion"], figures)
+    a_second_version_takes_over(place, job["status"]["modelVersion"], figures)
 
 
 def resumed_after(place: Place, wall: float) -> float | None:
@@ -82,3 +85,59 @@ def the_model_is_better_than_its_baseline(place: Place, version: str, figures: F
     model = place.until(gvks.MODEL, found["spec"]["modelRef"]["name"], "Ready", seconds=60)
     assert version in json.dumps(model["status"]), "the Model does not know its version"
     assert is_true(found, "Ready")
+
+
+def a_second_version_takes_over(place: Place, first: str, figures: Figures) -> None:
+    """The same model under another digest, as when its files are exported again: what a canary must not hold up."""
+    artifact = place.cluster.get(gvks.MODEL_VERSION, place.name, first)["spec"]["artifact"]
+    path = artifact["uri"].removeprefix("pvc://gyre-runs/")
+    copy = f"cp -r /work/{path} /work/again && echo exported again > /work/again/note.txt"
+    place.apply(
+        manifests.shell("export", f"{copy} && python -m gyre_data scan --path /work/again", claim_name="gyre-runs")
+    )
+    ended = place.cluster.until("the export ends", lambda: finished(place.find(gvks.POD, "export")), seconds=90)
+    said = json.loads(ended["status"]["containerStatuses"][0]["state"]["terminated"]["message"])
+    second = f"{first}-again"
+    again = {
+        **artifact,
+        "uri": "pvc://gyre-runs/again",
+        "digest": said["digest"],
+        "bytes": said["bytes"],
+        "files": said["files"],
+    }
+    spec = {"modelRef": {"name": "flights-late"}, "artifact": again}
+    metadata = {"name": second}
+
+    began = time.monotonic()
+    usual = serving.service(first, name=JOB, runtime={"gyre": {}}, resources={"cpu": "250m", "memory": "1Gi"})
+    usual["spec"]["modelRef"]["name"] = "flights-late"
+    place.apply(usual)
+    serving.serves(place, first, name=JOB)
+    figures.add("flights: apply to served", time.monotonic() - began, "s")
+    weights = serving.Weights()
+    with serving.calling(
+        place, name=JOB, rate=40, claim="flights-data", rows="/work", more="--partition last"
+    ) as callers:
+        place.apply({"apiVersion": manifests.API, "kind": "ModelVersion", "metadata": metadata, "spec": spec})
+        place.until(gvks.MODEL_VERSION, second, "Ready", seconds=60)
+        began = time.monotonic()
+        serving.ask_for(place, second, name=JOB)
+        serving.until(
+            place,
+            "the second takes over",
+            lambda gis: serving.stable(gis) == second,
+            seconds=600,
+            name=JOB,
+            see=weights,
+        )
+        serving.serves(place, second, name=JOB)
+        figures.add("flights: second version asked for to promoted", time.monotonic() - began, "s")
+        total = callers.total()
+    figures.add("flights: requests meanwhile", total["sent"], "")
+    figures.add("flights: p99 of a prediction through the gateway", 1000 * total["p99"], "ms")
+    assert [weight for weight in weights.seen if weight] == serving.QUICK["steps"]
+    assert not serving.failures(total)
+
+
+def finished(pod: Object | None) -> Object | None:
+    return pod if pod and pod["status"].get("phase") in ("Succeeded", "Failed") else None
