@@ -317,3 +317,17 @@ def test_a_spent_budget_of_bad_requests_ends_it_before_statistics_do():
     story = Story(a_service(rollout={"maxBadRequests": 5})).serving().candidate()
     story.takes(a=(9900, 1980), b=(100, 28))
     assert story.ledger.quarantined[0].cause == "BadRequestsSpent"
+
+
+def test_an_outage_that_both_versions_share_is_not_the_candidates_fault():
+    story = Story().serving().candidate()
+    steadily(story, a=0.48, b=0.52, looks=3, per_look=400)
+    assert story.ledger.rollout is not None
+    assert story.ledger.quarantined == ()
+
+
+def test_a_candidate_that_fails_more_than_half_of_its_first_requests_alone_is_out_at_the_first_look():
+    story = Story().serving().candidate()
+    steadily(story, a=0.0, b=0.6, looks=2, per_look=400)
+    assert story.history[0] == ("RolledBack", "b")
+    assert [entry.cause for entry in story.ledger.quarantined] == ["FailsFast"]
