@@ -127,6 +127,13 @@ def _values(compared: Compared, ab: Ab, readings: Readings) -> Iterable[tuple[st
 # ── telling ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+WINNERS: Final = {
+    stats.Better.A: Winner.A,
+    stats.Better.B: Winner.B,
+    stats.Better.UNDECIDED: Winner.UNDECIDED,
+}
+
+
 def report(compared: Compared | None, a: Version, b: Version, *, alpha: float) -> AbReport:
     """`status.ab`."""
     proved = compared.proved if compared else stats.Comparison.start()
@@ -136,7 +143,7 @@ def report(compared: Compared | None, a: Version, b: Version, *, alpha: float) -
         a=_arm(a, compared.a if compared else Counts()),
         b=_arm(b, compared.b if compared else Counts()),
         evidence=" ".join(f"{arm} better {_brief(value)}/{goal:.0f}" for arm, value in sides),
-        winner=Winner(proved.better.value),
+        winner=WINNERS[proved.better],
     )
 
 
