@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import erf, isfinite, log, sqrt
+from math import erf, exp, isfinite, log, sqrt
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -50,7 +50,7 @@ class World:
         """(stable's, candidate's) shares of answers that take longer than each edge: latency is lognormal."""
         if self.slower is None:
             return ()
-        return tuple((1.0 - q, 1.0 - _normal(_quantile(q) - log(self.slower) / SPREAD)) for q in QUANTILES)
+        return tuple((1.0 - q, 1.0 - _normal(quantile(q) - log(self.slower) / SPREAD)) for q in QUANTILES)
 
     def traffic(self, runs: int, seed: int) -> Iterator[Look]:
         """One look after the other, each with the counts of all runs."""
@@ -84,12 +84,17 @@ def _normal(x: float) -> float:
     return 0.5 * (1.0 + erf(x / sqrt(2.0)))
 
 
-def _quantile(p: float) -> float:
+def quantile(p: float) -> float:
     low, high = -10.0, 10.0
     for _ in range(80):
         middle = (low + high) / 2
         low, high = (middle, high) if _normal(middle) < p else (low, middle)
     return low
+
+
+def slower(times: float) -> float:
+    """By what latency is multiplied when p95 is exceeded so many times as often."""
+    return exp(SPREAD * (quantile(0.95) - quantile(1.0 - 0.05 * times)))
 
 
 class Rule(Protocol):

@@ -7,7 +7,7 @@ the share that it would have at the margin. Each request to the candidate adds t
 The faster of the two proofs counts for errors; latency is proved at the edge that fewest answers exceed, one in twenty. The time
 is the logarithm of the threshold, plus what the mixtures cost, by that growth (Wald, Sequential Analysis, 1947).
 
-Measured against the judge's own median times over 200 settings (docs/statistics.md): 0.9 to 1.7 of them, rather too long than too
+Measured against the judge's own median times over 160 settings (docs/statistics.md): 0.9 to 1.7 of them, rather too long than too
 short. The same formulas in CEL, for the API server: kinds/inferenceservice/warning.py.
 """
 
