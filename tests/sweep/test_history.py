@@ -14,6 +14,7 @@ import pytest
 from tests.sweep import actors
 from tests.sweep import dataset_scenarios as ds
 from tests.sweep import model_scenarios as md
+from tests.sweep import serving_scenarios as sv
 from tests.sweep import training_scenarios as tj
 from tests.sweep import widget_scenarios as wd
 from tests.sweep.scenarios import Scenario, Step, difference, normal
@@ -90,6 +91,16 @@ def version(name: str, *steps: Step) -> Detour:
     return Detour("modelversion", name, fresh, md.scenario(name, start, {md.V1: md.CURRENT}, steps=steps))
 
 
+def service(name: str, first: Mapping[str, Any], *then: Mapping[str, Any], **final: Any) -> Detour:
+    """Both ways end with one version that has all traffic; how it came to it is in the history."""
+    fresh = sv.scenario("fresh", start=lambda: sv.begin(sv.bare().fork(), **final), loose=SERVED)
+    steps = [Step(settled(sv.GIS), patch(sv.GIS, spec), wait=2.0) for spec in then]
+    start = {**final, **first}
+    detour = sv.scenario(name, start=lambda: sv.begin(sv.bare().fork(), **start), steps=steps, loose=SERVED)
+    return Detour("inferenceservice", name, fresh, detour)
+
+
+SERVED = ("history", "event", "by", "uid")
 PVC: dict[str, Any] = ds.PVC
 WRONG_CLAIM = {"source": {"pvc": {"claimName": "typo", "path": "flights"}}}
 WRONG_PATH = {"source": {"pvc": {"claimName": "data", "path": "typo"}}}
@@ -140,6 +151,30 @@ DETOURS = (
     ),
     model("another objective", {"objective": F1}, {"objective": AUC}, objective=AUC),
     model("an objective that is taken back", {"objective": F1, "owner": "x"}, {"objective": None, "owner": None}),
+    service(
+        "a version that does not exist",
+        {"modelRef": {"name": "delays", "track": "Version", "version": "typo"}},
+        {"modelRef": sv.asked("a")},
+    ),
+    service(
+        "a Gateway misspelt",
+        {"gateway": {"name": "typo", "namespace": "gyre-gateway"}},
+        {"gateway": {"name": "gyre", "namespace": "gyre-gateway"}},
+        gateway={"name": "gyre", "namespace": "gyre-gateway"},
+    ),
+    service(
+        "more resources",
+        {"resources": {"memory": "1Gi"}},
+        {"resources": {"memory": "2Gi"}},
+        resources={"memory": "2Gi"},
+    ),
+    service(
+        "there and back",
+        {"keepWarm": "0s"},
+        {"modelRef": sv.asked("b")},
+        {"modelRef": sv.asked("a")},
+        keepWarm="0s",
+    ),
     version(
         "labels that came and went",
         Step(READY, lambda world: world.patch(md.V1, {"metadata": {"labels": {"a": "b"}}}), wait=1.0),
@@ -172,5 +207,7 @@ def test_the_way_to_a_spec_leaves_no_trace(detour: Detour, counted: Callable[[st
 
 
 def test_every_kind_takes_detours() -> None:
-    assert {detour.kind for detour in DETOURS} == {"widget", "dataset", "trainingjob", "model", "modelversion"}
+    assert {detour.kind for detour in DETOURS} == {
+        *("widget", "dataset", "trainingjob", "model", "modelversion", "inferenceservice")
+    }
     assert widget_ref() in wd.SCENARIOS[0].expect

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.sweep.modes import try_all
 from tests.sweep.scenarios import Scenario
+from tests.sweep.serving_scenarios import SCENARIOS as SERVING
 from tests.sweep.test_history import DETOURS
 from tests.sweep.training_scenarios import SCENARIOS as TRAINING
 from tests.sweep.widget_scenarios import SCENARIOS as WIDGETS
@@ -45,6 +46,16 @@ class ClearsFirst(Reordering):
     first = Delete
 
 
+class RoutesFirst(Writer):
+    """Moves the traffic before it is written down why."""
+
+    async def carry_out(self, effects: Iterable[Effect], **context: Any) -> bool:
+        def is_route(effect: Effect) -> bool:
+            return getattr(effect, "manifest", {}).get("kind") == "HTTPRoute"
+
+        return await super().carry_out(sorted(effects, key=lambda e: not is_route(e)), **context)
+
+
 class Forgetful(Writer):
     """Does not take in the answers to its own writes: everything it sees lags."""
 
@@ -73,8 +84,15 @@ class Heedless(Writer):
         (ClearsFirst, named("head lost"), "crash", "another end|attempts, not"),
         (Mute, named("succeeds"), "orders", "still writes|is InProgress|0 models"),
         (Heedless, named("deleted half-way", WIDGETS), "lost", "not at rest"),
+        (RoutesFirst, named("a good canary is promoted", SERVING), "crash", "no part in the ledger|from|no step"),
     ],
-    ids=["RayJob before ledger", "evidence deleted first", "own writes told to nobody", "children for the dead"],
+    ids=[
+        "RayJob before ledger",
+        "evidence deleted first",
+        "own writes told to nobody",
+        "children for the dead",
+        "route before ledger",
+    ],
 )
 def test_a_bug_in_the_writer_is_found(writer: type[Writer], scenario: Scenario, mode: str, found: str) -> None:
     with pytest.raises(AssertionError, match=found):
@@ -93,6 +111,28 @@ def test_an_uncleared_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gyre.kinds.trainingjob.over.cleared", lambda job, seen: ())
     with pytest.raises(AssertionError, match="left behind"):
         try_all(named("succeeds"), "orders")
+
+
+def test_a_predictor_deleted_under_its_route_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = import_module("gyre.kinds.inferenceservice.decide")
+    monkeypatch.setattr(decide, "believed", lambda gis, seen, ledger: True)
+    with pytest.raises(AssertionError, match="goes and the"):
+        try_all(named("a slow canary is rolled back", SERVING), "orders")
+
+
+def test_a_version_condemned_because_an_event_was_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the cache shows is believed, and nothing is looked at live."""
+    backends = import_module("gyre.kinds.inferenceservice.backends")
+    monkeypatch.setattr(backends, "all", lambda converged: True, raising=False)
+    with pytest.raises(AssertionError, match="another end"):
+        try_all(named("a good canary is promoted", SERVING), "lost")
+
+
+def test_two_rollouts_at_once_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = import_module("gyre.kinds.inferenceservice.decide")
+    monkeypatch.setattr(decide, "RULES", tuple(rule for rule in decide.RULES if rule is not decide.clearing))
+    with pytest.raises(AssertionError, match=r"comes up while|predictors"):
+        try_all(named("another version is asked for in mid-rollout", SERVING), "orders")
 
 
 def test_a_dropped_field_that_stays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
-"""The predictors of a service as they are: put together from what KServe made of them. A part of `observe.py`; from the cache."""
+"""The predictors of a service as they are: put together from what KServe made of them. A part of `observe.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from gyre.adapters import kserve
 from gyre.adapters.kserve import PredictorView
@@ -10,7 +11,7 @@ from gyre.adapters.pods import PodView
 from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.adapters.workloads import DeploymentView, ready_endpoints
 from gyre.api import gvks
-from gyre.api.effects import Gvk
+from gyre.api.effects import Gvk, Manifest
 from gyre.api.kind import Object, Reader
 from gyre.kinds.inferenceservice import desired
 from gyre.kinds.inferenceservice.desired import Beside
@@ -20,21 +21,44 @@ from gyre.kinds.inferenceservice.names import SERVICE_LABEL, predictor_name
 from gyre.kinds.inferenceservice.predictor import predictor
 from gyre.kinds.inferenceservice.troubles import Backend, Pod
 
+PARTS: Final = (gvks.DEPLOYMENT, gvks.ENDPOINT_SLICE, gvks.POD)
+"""What KServe and Kubernetes make of a predictor."""
 
-def backends(
+
+async def backends(
     reader: Reader,
     gis: InferenceService,
     ours: Sequence[PredictorView],
     ledger: Ledger,
     serving: Mapping[str, Version],
 ) -> dict[str, Backend]:
-    """Every predictor that is there or should be. `serving`: versions of experiments, by their field of the spec."""
+    """Every predictor that is there or should be. `serving`: versions of experiments, by their field of the spec.
+
+    What the cache does not show to be well is looked at live: an event that nobody told must not look like a version that does
+    not come up, and end in quarantine.
+    """
     needed = desired.needed(ledger, Beside(versions=tuple(serving.values())))
     meant = {predictor_name(gis.name, version.digest): predictor(gis, version) for version in needed}
     views = {view.name: view for view in ours}
-    deployments = {_predictor_of(obj): DeploymentView.of(obj) for obj in _labelled(reader, gis, gvks.DEPLOYMENT)}
-    slices = _grouped(_labelled(reader, gis, gvks.ENDPOINT_SLICE))
-    pods = _grouped(_labelled(reader, gis, gvks.POD))
+    parts = {gvk: reader.labelled(gvk, gis.namespace, SERVICE_LABEL, gis.name) for gvk in PARTS}
+    found = _put_together(views, meant, parts)
+    if all(backend.converged for backend in found.values() if backend.template):
+        return found
+    live = {gvk: await reader.find(gvk, gis.namespace, {SERVICE_LABEL: gis.name}) for gvk in PARTS}
+    return _put_together(views, meant, live)
+
+
+async def pods_of(reader: Reader, gis: InferenceService, name: str) -> tuple[Pod, ...]:
+    """The pods of a predictor, live: one that is not known of is not asked for its metrics, and its version would look quick."""
+    found = await reader.find(gvks.POD, gis.namespace, {SERVICE_LABEL: gis.name, kserve.PREDICTOR_LABEL: name})
+    return tuple(_pod(obj) for obj in found)
+
+
+def _put_together(
+    views: Mapping[str, PredictorView], meant: Mapping[str, Manifest], parts: Mapping[Gvk, Sequence[Object]]
+) -> dict[str, Backend]:
+    deployments = {_predictor_of(obj): DeploymentView.of(obj) for obj in parts[gvks.DEPLOYMENT]}
+    slices, pods = _grouped(parts[gvks.ENDPOINT_SLICE]), _grouped(parts[gvks.POD])
     return {
         name: Backend(
             name=name,
@@ -67,10 +91,6 @@ def beside(
         b_ready=of(b).ready,
         shadow=shadow if of(shadow).ready else None,
     )
-
-
-def _labelled(reader: Reader, gis: InferenceService, gvk: Gvk) -> Sequence[Object]:
-    return reader.labelled(gvk, gis.namespace, SERVICE_LABEL, gis.name)
 
 
 def _grouped(objects: Iterable[Object]) -> dict[str, list[Object]]:

@@ -29,7 +29,7 @@ KSERVE_DOWN: Final = (
     "KServe's controller is not running (no ready pod with the label control-plane=kserve-controller-manager): start it"
 )
 LOOK_AGAIN: Final = 15.0
-"""Seconds between looks at what is not watched."""
+"""Seconds between looks at what is not watched, and at what events may have failed to tell."""
 SETTLING: Final = timedelta(seconds=2)
 """Between new weights and the first count: answers to what was sent under the old ones are still on their way."""
 
@@ -60,7 +60,7 @@ def comes_up(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetim
 def _coming(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime, backend: Backend) -> Decision:
     rollout = ledger.rollout
     assert rollout is not None  # noqa: S101 - asked by whoever calls
-    effects, after = standing(gis, seen, ledger), _left(endings.deadline(gis, ledger), now)
+    effects, after = standing(gis, seen, ledger), _soon(endings.deadline(gis, ledger), now)
     beside = f" beside {named(ledger.stable)}, which has all traffic" if ledger.stable else ""
     if found := trouble(backend):
         message = clip(f"{named(rollout.candidate)} does not come up{beside}: {found.message}", LONGEST)
@@ -107,7 +107,7 @@ def withdrawn(gis: InferenceService, seen: Observed, ledger: Ledger, now: dateti
         return decision
     found = trouble(backend)
     message = f"{named(rollout.candidate)} has no ready pod, and no traffic{f': {found.message}' if found else ''}"
-    after = _left(endings.deadline(gis, ledger), now)
+    after = _soon(endings.deadline(gis, ledger), now)
     return Decision.waiting(Reason.WITHDRAWN, clip(message, LONGEST), *standing(gis, seen, ledger), after=after)
 
 
@@ -116,17 +116,13 @@ def judged(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime)
     rollout = ledger.rollout
     if rollout is None or not rollout.weight:
         return None
-    interval = gis.spec.rollout.interval.total_seconds()
     if not believed(gis, seen, ledger) or seen.readings is None:
         why = unconfirmed(gis, seen)
         return endings.overdue(gis, seen, ledger, now, blind=why) or Decision.progressing(
-            Reason.ROUTING, why, *standing(gis, seen, ledger), after=_left(endings.deadline(gis, ledger), now)
+            Reason.ROUTING, why, *standing(gis, seen, ledger), after=_soon(endings.deadline(gis, ledger), now)
         )
     if seen.readings.problem:
-        why = f"the weights stay while counts are missing: {seen.readings.problem}"
-        return endings.overdue(gis, seen, ledger, now, blind=seen.readings.problem) or Decision.waiting(
-            Reason.METRICS_UNAVAILABLE, clip(why, LONGEST), *standing(gis, seen, ledger), after=interval
-        )
+        return looking.uncounted(gis, seen, ledger, now, seen.readings.problem)
     against = held(seen, ledger)
     if rollout.counting is None:
         return _begins(gis, seen, ledger, now, rollout, seen.readings, against)
@@ -171,6 +167,7 @@ def _begins(
     return looking.said(gis, seen, counted, now, against, after=gis.spec.rollout.interval.total_seconds())
 
 
-def _left(moment: datetime | None, now: datetime) -> float | None:
-    """Seconds until then; a moment at the least, so that nobody spins."""
-    return max(0.05, (moment - now).total_seconds() + 0.05) if moment and moment > now else None
+def _soon(moment: datetime | None, now: datetime) -> float:
+    """Seconds until then, or until the next look at what an event may have failed to tell."""
+    left = (moment - now).total_seconds() + 0.05 if moment and moment > now else LOOK_AGAIN
+    return min(LOOK_AGAIN, left)

@@ -8,6 +8,8 @@ where it tells it, because its buckets are finer.
     last value known, now less      the process began anew: all that it has
     unknown, younger than counting  all that it has
     unknown, older                  nothing: its past belongs to nobody
+
+A version of which a pod is not heard would look quick: what the predictors have timed is held against what the gateway counted.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ BACKENDS: Final = {STABLE: (0, 0), CANDIDATE: (0, 1)}
 """(rule, backend) of the route: the stable version first, as `Ledger.weights` has it."""
 ENOUGH: Final = 50
 """Requests of the stable version from which the edges of its usual latency are taken."""
+TELLING: Final = 20
+"""Requests from which it tells something that fewer than half of them were timed: the rest are still being answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +85,40 @@ class Between:
     stable: judge.Counts
     candidate: judge.Counts
     sources: Mapping[str, tuple[int, ...]]
+    problem: str = ""
+    """Why it tells only a part; then nothing is to be made of it."""
 
 
 def between(rollout: Rollout, readings: Readings) -> Between:
-    sums = {role: [0] * (2 + len(rollout.edges)) for role in (STABLE, CANDIDATE)}
+    width = len(rollout.edges)
+    asked = {role: [0, 0, *[0] * width] for role in (STABLE, CANDIDATE)}
+    timed = dict.fromkeys(asked, 0)
     sources: dict[str, tuple[int, ...]] = {}
     for key, created, value in _values(rollout, readings):
         sources[key] = value
         young = created is not None and rollout.counting is not None and created >= rollout.counting
-        grown = more(rollout.sources.get(key), value, young=young)
-        first = 0 if key.startswith("g") else 2  # a predictor tells only who was slow
-        for place, count in enumerate(grown, first):
-            sums[key[1]][place] += count
-    return Between(_counts(sums[STABLE]), _counts(sums[CANDIDATE]), sources)
+        grown, role = more(rollout.sources.get(key), value, young=young), key[1]
+        if key.startswith("g"):
+            asked[role] = [known + new for known, new in zip(asked[role], _padded(grown, width), strict=True)]
+        else:
+            timed[role] += grown[0]
+            asked[role][2:] = [known + new for known, new in zip(asked[role][2:], grown[1:], strict=True)]
+    return Between(_counts(asked[STABLE]), _counts(asked[CANDIDATE]), sources, _untimed(rollout, asked, timed))
+
+
+def _padded(grown: tuple[int, ...], width: int) -> tuple[int, ...]:
+    """A proxy that does not tell latency tells nobody to be slow."""
+    return (*grown, *[0] * (2 + width - len(grown)))
+
+
+def _untimed(rollout: Rollout, asked: Mapping[str, list[int]], timed: Mapping[str, int]) -> str:
+    if rollout.timed_by != PREDICTOR or not rollout.edges:
+        return ""
+    for role, who in ((CANDIDATE, "the candidate"), (STABLE, "the stable version")):
+        requests = asked[role][0]
+        if requests >= TELLING and 2 * timed[role] < requests:
+            return f"the gateway counted {requests} requests to {who}, and its pods timed {timed[role]} of them"
+    return ""
 
 
 def more(before: tuple[int, ...] | None, now: tuple[int, ...], *, young: bool) -> tuple[int, ...]:
@@ -114,7 +139,8 @@ def _values(rollout: Rollout, readings: Readings) -> Iterable[tuple[str, datetim
             slow = counted.slower(rollout.edges) if by_gateway else ()
             yield f"g{role}/{proxy.uid[:13]}", proxy.created, (counted.requests, counted.errors, *slow)
     for server in readings.servers if not by_gateway else ():
-        yield f"p{server.role}/{server.uid[:13]}", server.created, server.counted.slower(rollout.edges)
+        value = (server.counted.timed, *server.counted.slower(rollout.edges))
+        yield f"p{server.role}/{server.uid[:13]}", server.created, value
 
 
 def _usual(readings: Readings, timed_by: str) -> tuple[tuple[float, int], ...]:

@@ -138,6 +138,8 @@ def look(
     found = _taken(gis, seen, ledger, readings)
     if found is None:
         return _silence(gis, seen, ledger, now, after=interval)
+    if isinstance(found, str):
+        return uncounted(gis, seen, ledger, now, found)
     ledger, rollout, judgement = found.ledger, found.rollout, found.judgement
     if against := _against(gis, rollout, judgement):
         return endings.rolled_back(gis, seen, ledger, now, *against, series=found.series)
@@ -152,13 +154,25 @@ def look(
     return said(gis, seen, ledger, now, held, after=interval, series=found.series)
 
 
-def _taken(gis: InferenceService, seen: Observed, ledger: Ledger, readings: Readings) -> Looked | None:
-    """The counts since the last look added to the evidence; None when nobody asked for anything in between."""
+def uncounted(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime, problem: str) -> Decision:
+    """Some counts are missing: the weights stay, nothing is taken for evidence, and what is missing comes with the next look."""
+    if decision := endings.overdue(gis, seen, ledger, now, blind=problem):
+        return decision
+    message = clip(f"the weights stay while counts are missing: {problem}", LONGEST)
+    after = gis.spec.rollout.interval.total_seconds()
+    return Decision.waiting(Reason.METRICS_UNAVAILABLE, message, *standing(gis, seen, ledger), after=after)
+
+
+def _taken(gis: InferenceService, seen: Observed, ledger: Ledger, readings: Readings) -> Looked | str | None:
+    """The counts since the last look added to the evidence; None when nobody asked for anything in between, a text when some
+    counts are missing."""
     rollout = ledger.rollout
     assert rollout is not None  # noqa: S101 - asked by whoever calls
     new = counting.between(rollout, readings)
     if new.sources == dict(rollout.sources):
         return None
+    if new.problem:
+        return new.problem
     policy = policy_of(gis)
     taken = judge.Look(rollout.weight / WHOLE, new.stable, new.candidate)
     evidence = judge.updated(Evidence.from_json(dict(rollout.evidence)), taken, policy)

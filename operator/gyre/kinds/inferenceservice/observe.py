@@ -1,7 +1,7 @@
 """The only reads an InferenceService makes.
 
 Everything that is watched comes from the cache. Asked live is only what decides something now: who changed the spec and whether
-the claim is there, before a version starts; KServe's controller, while one comes up or is judged; the counters, while one is
+the claim is there, before a version starts; KServe's controller and its works, while one comes up; the counters, while one is
 judged; whether strangers are refused, where the spec says who may call. A settled service without that asks nobody.
 """
 
@@ -23,7 +23,7 @@ from gyre.api.effects import Ref
 from gyre.api.kind import Answer, Reader
 from gyre.api.objective import Goal
 from gyre.kinds.inferenceservice import asking, desired, memory, proof
-from gyre.kinds.inferenceservice.backends import backends, beside
+from gyre.kinds.inferenceservice.backends import backends, beside, pods_of
 from gyre.kinds.inferenceservice.counting import CANDIDATE, STABLE, Readings
 from gyre.kinds.inferenceservice.desired import Beside
 from gyre.kinds.inferenceservice.ledger import Ledger, Version
@@ -117,7 +117,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
     ]
     theirs = [view.name for view in views if view.owner != gis.uid]
     serving = {role: found.version for role, found in extras.items() if found.version}
-    found = backends(reader, gis, [view for view in views if view.owner == gis.uid], ledger, serving)
+    found = await backends(reader, gis, [view for view in views if view.owner == gis.uid], ledger, serving)
     extra = beside(gis, ledger, serving, found)
     route = _route(reader, gis)
     parent, gateway = _gateways(reader, gis)
@@ -141,7 +141,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
         asked=await _asked(reader, gis, ledger, gateway, route),
         kserve=await _kserve(reader, ledger, found),
         before=await _before(reader, gis, ledger, wanted) if ours else Before(),
-        readings=await _readings(reader, gis, ledger, extra, route, found),
+        readings=await _readings(reader, gis, ledger, extra, route),
         strangers=strangers,
     )
 
@@ -271,7 +271,6 @@ async def _readings(
     ledger: Ledger,
     extra: Beside,
     route: RouteView | None,
-    found: Mapping[str, Backend],
 ) -> Readings | None:
     """Only while the gateway is known to give the candidate its share: counts of other weights would be misread."""
     rollout, meant = ledger.rollout, desired.route(gis, ledger, extra)
@@ -281,8 +280,8 @@ async def _readings(
         return await asking.readings(reader, gis, {}, fresh=False)
     if rollout is None or rollout.weight == 0 or rollout.withdrawn:
         return None
+    versions = {STABLE: ledger.stable, CANDIDATE: rollout.candidate}
     pods = {
-        role: found[predictor_name(gis.name, version.digest)].pods
-        for version, role in ((ledger.stable, STABLE), (rollout.candidate, CANDIDATE))
+        role: await pods_of(reader, gis, predictor_name(gis.name, version.digest)) for role, version in versions.items()
     }
     return await asking.readings(reader, gis, pods, fresh=rollout.counting is None)
