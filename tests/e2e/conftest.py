@@ -93,7 +93,7 @@ def figures(request: pytest.FixtureRequest) -> Figures:
 def place(request: pytest.FixtureRequest, cluster: Cluster, operator: None) -> Iterator[Place]:
     """A fresh namespace that takes restricted pods only; a failure in it is looked at before it is deleted."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    made = Place(cluster, f"e2e-{words[:40].strip('-')}-{secrets.token_hex(2)}")
+    made = Place(cluster, f"e2e-{words[:20].strip('-')}-{secrets.token_hex(2)}")
     cluster.apply(manifests.namespace(made.name))
     yield made
     if request.node.stash.get(FAILED, False):
