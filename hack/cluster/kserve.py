@@ -63,6 +63,8 @@ def settings(storage_initializer: str) -> Object:
             "disableIstioVirtualHost": True,
             "ingressGateway": "none/none",
             "ingressDomain": "cluster.local",
+            # With the default, one label of 63 characters has to hold the predictor's name and its namespace.
+            "domainTemplate": "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}",
             "urlScheme": "http",
         },
         # By default a predictor asks for a whole core.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tests.unit.inferenceservice.worlds import SLOW, Story, a_service, digest
+from tests.unit.inferenceservice.worlds import NS, SLOW, Story, a_service, digest, predictor
 
+from gyre.api import gvks
+from gyre.api.effects import Ref
 from gyre.api.kind import Decision, Outcome
 
 
@@ -331,3 +333,15 @@ def test_a_candidate_that_fails_more_than_half_of_its_first_requests_alone_is_ou
     steadily(story, a=0.0, b=0.6, looks=2, per_look=400)
     assert story.history[0] == ("RolledBack", "b")
     assert [entry.cause for entry in story.ledger.quarantined] == ["FailsFast"]
+
+
+def test_names_that_are_too_long_for_kserve_together_are_said_with_what_to_shorten():
+    """Seen on a cluster: KServe v0.20.0 makes one label of a host name of predictor and namespace."""
+    story = Story()
+    story.look()
+    made = story.cluster.objects[Ref(gvks.KSERVE_SERVICE, NS, predictor("a"))]
+    said = 'failed creating host name: invalid domain name "x": must be no more than 63 characters'
+    made["status"] = {"conditions": [{"type": "PredictorReady", "status": "False", "message": said}]}
+    decision = story.look(5)
+    assert (decision.outcome, str(decision.reason)) == (Outcome.STALLED, "CannotMakePods")
+    assert "shorten the name of the service or of its namespace" in decision.message

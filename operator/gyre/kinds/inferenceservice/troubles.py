@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from gyre.adapters.kserve import CONTAINER, PredictorView
 from gyre.adapters.pods import CONFIG_FAULTS, PULL_FAULTS, ContainerView, Exit, PodView
@@ -112,13 +113,21 @@ def _stuck(pods: Iterable[PodView]) -> Trouble | None:
     return None
 
 
+TOO_LONG: Final = (
+    "shorten the name of the service or of its namespace, or let KServe put dots between them (ingress.domainTemplate in "
+    "ConfigMap inferenceservice-config)"
+)
+"""KServe makes one label of a host name out of both, whether it has an ingress or not (v0.20.0, domainTemplate's default)."""
+
+
 def _unmade(backend: Backend) -> Trouble | None:
     """No pods at all, and somebody says why."""
     if backend.deployment is not None and backend.deployment.problem:
         message = f"Deployment {backend.deployment.name}: {backend.deployment.problem}"
         return Trouble(Reason.CANNOT_MAKE_PODS, clip(message, LONGEST))
     if backend.predictor is not None and backend.deployment is None and backend.predictor.message:
-        message = f"KServe does not make predictor {backend.name}: {backend.predictor.message}; see spec.runtime"
+        fix = TOO_LONG if "no more than 63 characters" in backend.predictor.message else "see spec.runtime"
+        message = f"KServe does not make predictor {backend.name}: {clip(backend.predictor.message, 200)}; {fix}"
         return Trouble(Reason.CANNOT_MAKE_PODS, clip(message, LONGEST))
     return None
 
