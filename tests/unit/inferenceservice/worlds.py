@@ -121,11 +121,6 @@ class Story:
     def ask_for(self, letter: str) -> None:
         self.edit(modelRef={"name": "delays", "track": "Version", "version": version_name(letter)})
 
-    def annotate(self, **annotations: str) -> None:
-        obj = self.cluster.objects[GIS]
-        named = {name.replace("__", "/").replace("_", "-"): value for name, value in annotations.items()}
-        self.put(gvks.INFERENCE_SERVICE, {**obj, "metadata": {**obj["metadata"], "annotations": named}})
-
     # ── KServe and the kubelet ───────────────────────────────────────────────────────────────────────────────────────
 
     def comes_up(self, letter: str, *, ready: bool = True, container: Object | None = None, **status: Any) -> None:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from gyre.api import gvks
 from gyre.api.conditions import Truth, Verdict
-from gyre.api.effects import Delete, Effect, Note, Ref
+from gyre.api.effects import Effect, Note
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
 from gyre.kinds.inferenceservice import canary, comparison, desired, endings, proof
@@ -22,7 +21,7 @@ from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import RELEASE
 from gyre.kinds.inferenceservice.observe import KServe, Observed
 from gyre.kinds.inferenceservice.reasons import Reason
-from gyre.kinds.inferenceservice.standing import believed, standing, unconfirmed
+from gyre.kinds.inferenceservice.standing import believed, leftovers, standing, unconfirmed
 from gyre.kinds.inferenceservice.troubles import trouble
 from gyre.kinds.inferenceservice.words import named
 
@@ -40,8 +39,9 @@ def decide(gis: InferenceService, seen: Observed, now: datetime) -> Decision:
     if seen.ledger is None:
         made = desired.ledger_write(gis, Ledger(), (), None, None)
         return Decision.progressing(Reason.STARTING, "creating its ledger", made)
+    ledger = seen.ledger.cooled(now, seen.target.version.digest if seen.target.version else "")
     for rule in RULES:
-        if (decision := rule(gis, seen, seen.ledger, now)) is not None:
+        if (decision := rule(gis, seen, ledger, now)) is not None:
             return decision
     raise AssertionError("the last rule always decides")
 
@@ -109,34 +109,6 @@ def no_kserve(gis: InferenceService, seen: Observed, ledger: Ledger, now: dateti
 
 
 # ── without a rollout ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def cooled(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
-    """A warm version whose time has come goes, unless it is asked for again at this moment."""
-    after = ledger.cooled(now)
-    if after == ledger:
-        return None
-    gone = ", ".join(named(entry.version) for entry in ledger.warm if entry.until <= now)
-    return Decision.progressing(Reason.CLEARING, f"{gone} is kept warm no longer", *standing(gis, seen, after))
-
-
-def clearing(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
-    """A predictor that nobody needs goes, once the gateway has confirmed that it sends nothing there; the next rollout waits."""
-    del now
-    left = [backend for backend in seen.backends.values() if backend.predictor and not backend.template]
-    if not left:
-        return None
-    effects, names = standing(gis, seen, ledger), ", ".join(backend.name for backend in left)
-    if not believed(gis, seen, ledger):
-        message = f"{names} goes when the gateway sends nothing to it any more: {unconfirmed(gis, seen)}"
-        return Decision.progressing(Reason.ROUTING, message, *effects)
-    deletes = tuple(
-        Delete(Ref(gvks.KSERVE_SERVICE, gis.namespace, backend.name), backend.predictor.uid)
-        for backend in left
-        if backend.predictor and not backend.predictor.deleting
-    )
-    message = f"waiting until KServe has let {names} go"
-    return Decision.progressing(Reason.CLEARING, message, *effects, *deletes, after=LOOK_AGAIN)
 
 
 def no_target(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
@@ -250,6 +222,20 @@ def needs_missing(gis: InferenceService, seen: Observed, ledger: Ledger, now: da
     return Decision.stalled(Reason.STORAGE_MISSING, message, *standing(gis, seen, ledger), after=LOOK_AGAIN)
 
 
+def clearing(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """Two rollouts never overlap: the next waits until the predictor of the last is gone."""
+    del now
+    left = leftovers(gis, seen, ledger)
+    if not left:
+        return None
+    names, effects = ", ".join(backend.name for backend in left), standing(gis, seen, ledger)
+    if not believed(gis, seen, ledger):
+        message = f"{names} goes when the gateway sends nothing to it any more: {unconfirmed(gis, seen)}"
+        return Decision.progressing(Reason.ROUTING, message, *effects)
+    message = f"waiting until KServe has let {names} go"
+    return Decision.progressing(Reason.CLEARING, message, *effects, after=LOOK_AGAIN)
+
+
 def start(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision:
     """A candidate comes up next to the stable version; the ledger first, guarded by what was seen of it."""
     wanted = seen.target.version
@@ -280,12 +266,11 @@ RULES: Final[tuple[Rule, ...]] = (
     canary.comes_up,
     canary.withdrawn,
     canary.judged,
-    cooled,
-    clearing,  # nothing below begins while a predictor of another rollout is there
     no_target,
     quarantined,
     served,
     needs_missing,
     ab_running,
+    clearing,
     start,
 )

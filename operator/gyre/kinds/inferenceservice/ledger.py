@@ -205,9 +205,9 @@ class Ledger:
             after = after.noted(now, Happened.RELEASED, version, "annotation", f"was quarantined for {entry.cause}")
         return after
 
-    def cooled(self, now: datetime) -> Ledger:
-        """Without the warm versions whose time has come."""
-        return replace(self, warm=tuple(entry for entry in self.warm if entry.until > now))
+    def cooled(self, now: datetime, asked: str = "") -> Ledger:
+        """Without the warm versions whose time has come, unless it is the digest that is asked for again at this moment."""
+        return replace(self, warm=tuple(e for e in self.warm if e.until > now or e.version.digest == asked))
 
     def noted(self, now: datetime, event: Happened, version: Version, by: str, why: str) -> Ledger:
         entry = Entry(milliseconds(now), event, version.name, version.digest, clip(by, 128), clip(why, LONGEST))

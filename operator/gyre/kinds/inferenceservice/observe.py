@@ -50,7 +50,7 @@ class KServe(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a version needs and nobody watches; looked at only before it starts."""
+    """What matters only at the moment at which another version is asked for."""
 
     by: str = ""
     """Who asked for it."""
@@ -139,7 +139,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
         guards=guards,
         policies=policies,
         asked=await _asked(reader, gis, ledger, gateway, route),
-        kserve=await _kserve(reader, ledger, found),
+        kserve=await _kserve(reader, ledger, found, starts=_new(ledger, wanted)),
         before=await _before(reader, gis, ledger, wanted) if ours else Before(),
         readings=await _readings(reader, gis, ledger, extra, route),
         strangers=strangers,
@@ -229,12 +229,21 @@ async def _asked(
 # ── asked live ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _kserve(reader: Reader, ledger: Ledger, found: Mapping[str, Backend]) -> KServe:
+def _new(ledger: Ledger, wanted: Target) -> Version | None:
+    """The version asked for, if it has no part in the service yet and is not kept out of it."""
+    version = wanted.version
+    if version is None or ledger.quarantine_of(version.digest):
+        return None
+    at_hand = [ledger.stable, ledger.rollout.candidate if ledger.rollout else None]
+    return None if any(known is not None and known.digest == version.digest for known in at_hand) else version
+
+
+async def _kserve(reader: Reader, ledger: Ledger, found: Mapping[str, Backend], *, starts: Version | None) -> KServe:
     """Asked while something has to come up, and while a candidate is on its way: nothing is promoted without it."""
     stale = [backend for backend in found.values() if backend.stale]
-    if not stale and ledger.rollout is None:
+    if not stale and starts is None and ledger.rollout is None:
         return KServe.NOT_ASKED
-    missing = any(backend.predictor is None for backend in stale)
+    missing = starts is not None or any(backend.predictor is None for backend in stale)
     if missing and await reader.fetch(Ref(gvks.CUSTOM_RESOURCE_DEFINITION, "", kserve.DEFINITION)) is None:
         return KServe.MISSING
     pods = await reader.find(gvks.POD, "", kserve.CONTROLLER)
@@ -243,15 +252,11 @@ async def _kserve(reader: Reader, ledger: Ledger, found: Mapping[str, Backend]) 
 
 
 async def _before(reader: Reader, gis: InferenceService, ledger: Ledger, wanted: Target) -> Before:
-    version = wanted.version
-    if version is None or ledger.quarantine_of(version.digest):
+    version, aim = wanted.version, ledger.rollout.candidate if ledger.rollout else ledger.stable
+    if version is None or ledger.quarantine_of(version.digest) or (aim and aim.digest == version.digest):
         return Before()
-    at_hand = [ledger.stable, ledger.rollout.candidate if ledger.rollout else None]
-    if any(known is not None and known.digest == version.digest for known in at_hand):
-        return Before()
-    place = storage.from_uri(version.uri)
-    missing = None
-    if isinstance(place, storage.ClaimPlace):
+    place, missing = storage.from_uri(version.uri), None
+    if _new(ledger, wanted) and isinstance(place, storage.ClaimPlace):
         claim = await reader.fetch(Ref(gvks.PERSISTENT_VOLUME_CLAIM, gis.namespace, place.claim))
         missing = place.claim if claim is None else None
     return Before(await _by(reader, gis), missing)

@@ -27,6 +27,8 @@ LEAVING_SECONDS: Final = 5
 """Between the word that a pod goes and its SIGTERM: endpoints reach Envoy within a second (measured 0.3 s)."""
 GRACE_SECONDS: Final = 60
 PROBE_SECONDS: Final = 2
+STARTING_SECONDS: Final = 1800
+"""Not rollout.readyWithin: a change of that would restart every pod."""
 
 
 def predictor(gis: InferenceService, version: Version) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _pods(gis: InferenceService, version: Version) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {**restricted.POD, **restricted.OWNS_FILES},
+        "securityContext": restricted.POD,
         **{key: value for key, value in placement.items() if value},
     }
     runtime = gis.spec.runtime.chosen
@@ -99,7 +101,7 @@ def _container(
         "env": _env(gis, version, runtime, reach),
         "ports": [{"containerPort": port, "protocol": "TCP"}],
         "resources": _resources(gis),
-        **_probes(gis, port, ready_path(gis), alive="/v2/health/live" if ours else None),
+        **_probes(port, ready_path(gis), alive="/v2/health/live" if ours else None),
         "lifecycle": {"preStop": {"sleep": {"seconds": LEAVING_SECONDS}}},
         "securityContext": restricted.CONTAINER,
         "volumeMounts": [
@@ -137,13 +139,12 @@ def _env(
     return list({entry["name"]: entry for entry in entries}.values())
 
 
-def _probes(gis: InferenceService, port: int, ready: str, *, alive: str | None) -> dict[str, Any]:
-    """Coming up may take as long as the rollout waits for it; being up is asked every two seconds."""
-    tries = max(1, int(gis.spec.rollout.ready_within.total_seconds()) // PROBE_SECONDS)
+def _probes(port: int, ready: str, *, alive: str | None) -> dict[str, Any]:
+    """Coming up may take long: the rollout has its own patience. Being up is asked every two seconds."""
     asked = {"httpGet": {"path": ready, "port": port}, "periodSeconds": PROBE_SECONDS, "timeoutSeconds": 2}
     lives = {"httpGet": {"path": alive, "port": port}, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6}
     return {
-        "startupProbe": {**asked, "failureThreshold": tries},
+        "startupProbe": {**asked, "failureThreshold": STARTING_SECONDS // PROBE_SECONDS},
         "readinessProbe": {**asked, "failureThreshold": 2},
         **({"livenessProbe": lives} if alive else {}),
     }

@@ -1,8 +1,8 @@
 """All that a ledger wants of the cluster, as effects in the order in which they are written. Pure.
 
 Every decision names all of it every time: what is there already is not sent, what a crash left out or somebody deleted comes
-back. What cannot be written now is left out, so that the rest can: without KServe's webhooks no predictor, without a Gateway no
-route.
+back, what nobody needs goes. What cannot be written now is left out, so that the rest can: without KServe's webhooks no
+predictor, without a Gateway no route.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from gyre.api.effects import Apply, Delete, Effect, Manifest
+from gyre.api import gvks
+from gyre.api.effects import Apply, Delete, Effect, Manifest, Ref
 from gyre.kinds.inferenceservice import desired
 from gyre.kinds.inferenceservice.comparison import Compared
 from gyre.kinds.inferenceservice.ledger import Ledger
 from gyre.kinds.inferenceservice.memory import Point
 from gyre.kinds.inferenceservice.model import InferenceService
+from gyre.kinds.inferenceservice.names import predictor_name
 from gyre.kinds.inferenceservice.observe import KServe, Observed
+from gyre.kinds.inferenceservice.troubles import Backend
 
 
 def standing(
@@ -39,7 +42,24 @@ def standing(
     if seen.parent is not None and route is not None:
         wanted = desired.policies(gis, seen.parent.class_name)
         effects += [*(Apply(policy) for policy in wanted), Apply(route), *_unwanted(seen, wanted)]
-    return tuple(effects)
+    return (*effects, *_leaving(gis, seen, ledger))
+
+
+def leftovers(gis: InferenceService, seen: Observed, ledger: Ledger) -> list[Backend]:
+    """Predictors that nobody needs."""
+    names = {predictor_name(gis.name, version.digest) for version in desired.needed(ledger, seen.beside)}
+    return [backend for backend in seen.backends.values() if backend.predictor and backend.name not in names]
+
+
+def _leaving(gis: InferenceService, seen: Observed, ledger: Ledger) -> list[Delete]:
+    """They go once the gateway has confirmed that it sends nothing there."""
+    if not believed(gis, seen, ledger):
+        return []
+    return [
+        Delete(Ref(gvks.KSERVE_SERVICE, gis.namespace, backend.name), backend.predictor.uid)
+        for backend in leftovers(gis, seen, ledger)
+        if backend.predictor and not backend.predictor.deleting
+    ]
 
 
 def _unwanted(seen: Observed, wanted: Sequence[Manifest]) -> list[Delete]:
