@@ -198,8 +198,9 @@ class Callers:
     pod: str
 
     def reports(self) -> list[Object]:
-        text = self.place.kubectl("logs", self.pod)
-        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        """Oldest first; none while the container is being made."""
+        said = self.place.cluster.tried("--namespace", self.place.name, "logs", self.pod).stdout
+        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
     def total(self) -> Object:
         """Stop calling; all that was ever sent."""
@@ -207,6 +208,12 @@ class Callers:
         self.place.cluster.until("the callers have stopped", self._over, seconds=60)
         (found,) = [report for report in self.reports() if report.get("total")]
         return found
+
+    def gave_up(self) -> str | None:
+        """What they said when they could not begin."""
+        pod = self.place.find(gvks.POD, self.pod) or {}
+        failed = (pod.get("status") or {}).get("phase") == "Failed"
+        return self.place.kubectl("logs", self.pod) if failed else None
 
     def _over(self) -> Object | None:
         pod = self.place.find(gvks.POD, self.pod)
@@ -235,7 +242,7 @@ def calling(
     )
     place.apply(manifests.shell(pod, command, claim_name=claim))
     callers = Callers(place, pod)
-    place.cluster.until("the callers call", lambda: callers.reports(), seconds=90)
+    place.cluster.until("the callers call", callers.reports, seconds=90, hopeless=callers.gave_up)
     yield callers
     place.kubectl("delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
 
