@@ -194,12 +194,40 @@ def all_of(*checks: Any) -> Any:
     return check
 
 
+def used(*letters: str) -> Any:
+    """These versions and no others cannot be deleted, because the service needs them; the Model says so too."""
+
+    def check(world: World) -> None:
+        shown = [use["version"][-1] for use in world.get(Ref(MODEL, NS, "delays"))["status"].get("inUse") or ()]
+        users = {
+            version["metadata"]["name"][-1]: [use["name"] for use in version["status"].get("inUseBy") or ()]
+            for version in world.list(MODEL_VERSION)
+        }
+        assert sorted(shown) == sorted(letters), f"the Model says that {shown} are in use"
+        assert {letter for letter, by in users.items() if by == ["late"]} == set(letters), users
+
+    return check
+
+
+def remembered(*expected: str) -> Any:
+    """What the Model's history says of the service, oldest first."""
+
+    def check(world: World) -> None:
+        history = world.get(Ref(MODEL, NS, "delays"))["status"]["history"]
+        told = [f"{line['event']} {line['version'][-1]}" for line in reversed(history) if line.get("service") == "late"]
+        assert told == list(expected), told
+
+    return check
+
+
 SCENARIOS = (
     scenario("the first version", start=lambda: begin(bare().fork()), check=all_of(served("a"), events("Deployed a"))),
     scenario(
         "a good canary is promoted",
         steps=UP,
-        check=all_of(served("b"), events("Deployed a", "Promoted b")),
+        check=all_of(
+            served("b"), events("Deployed a", "Promoted b"), used("b"), remembered("Deployed a", "Promoted b")
+        ),
     ),
     scenario(
         "a bad canary is rolled back, and its manifest applied again",

@@ -13,19 +13,21 @@ from tests.unit.reading import Cluster
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Decision, Outcome
-from gyre.kinds.model import KIND, model_of_version
+from gyre.kinds.model import KIND, model_of_service, model_of_version
 from gyre.kinds.model.desired import policies
-from gyre.kinds.model.model import ModelStatus
+from gyre.kinds.model.model import MAX_HISTORY, ModelStatus
 
 MODEL = Ref(gvks.MODEL, "ml", "delay")
 AUC = {"metric": "auc", "goal": "Maximize"}
 
 
-def look(model: Any, *versions: Any) -> tuple[Decision, Any]:
+def look(model: Any, *versions: Any, services: tuple[Any, ...] = ()) -> tuple[Decision, Any]:
     cluster = Cluster()
     cluster.put(gvks.MODEL, model)
     for version in versions:
         cluster.put(gvks.MODEL_VERSION, version)
+    for service in services:
+        cluster.put(gvks.INFERENCE_SERVICE, service)
     decision = cluster.look(KIND, MODEL, NOW)
     return decision, cluster.objects[MODEL]["status"]
 
@@ -94,6 +96,50 @@ def test_a_changed_version_wakes_its_model():
     assert list(model_of_version(version(1, None))) == [("ml", "delay")]
 
 
+def ready(obj: Any) -> Any:
+    condition = {"type": "Ready", "status": "True", "reason": "Registered", "observedGeneration": 1}
+    return {**obj, "status": {"observedGeneration": 1, "conditions": [condition]}}
+
+
+def service(name: str, *history: tuple[str, str, str]) -> Any:
+    """An InferenceService of the Model; `history`: (minute, event, version), oldest first."""
+    lines = [
+        {"time": f"2026-11-23T08:{minute}:00Z", "event": event, "version": version, "by": "argocd", "why": "evidence"}
+        for minute, event, version in reversed(history)
+    ]
+    metadata = {"name": name, "namespace": "ml", "generation": 1}
+    return {"metadata": metadata, "spec": {"modelRef": {"name": "delay"}}, "status": {"history": lines}}
+
+
+def test_the_champion_is_the_best_that_is_ready_and_without_an_objective_the_latest():
+    versions = ready(version(1, "0.7")), version(2, "0.9"), ready(version(3, "0.6"))
+    assert look(a_model(objective=AUC), *versions)[1]["champion"]["name"] == "delay-1"
+    assert look(a_model(), *versions)[1]["champion"]["name"] == "delay-3"
+    assert "champion" not in look(a_model(objective={**AUC, "metric": "typo"}), *versions)[1]
+    assert "champion" not in look(a_model())[1]
+
+
+def test_history_says_who_did_what_with_a_version_when_and_why():
+    first = service("late", ("05", "Deployed", "delay-1"), ("20", "Promoted", "delay-2"))
+    second = service("early", ("10", "RolledBack", "delay-2"))
+    _, status = look(a_model(), version(1, "0.7"), version(2, "0.8"), services=(first, second))
+    told = [(past["event"], past["version"], past.get("service")) for past in status["history"]]
+    assert told == [
+        ("Promoted", "delay-2", "late"),
+        ("RolledBack", "delay-2", "early"),
+        ("Deployed", "delay-1", "late"),
+        ("Registered", "delay-2", None),
+        ("Registered", "delay-1", None),
+    ]
+    newest = status["history"][0]
+    assert (newest["by"], newest["why"], newest["time"]) == ("argocd", "evidence", "2026-11-23T08:20:00Z")
+
+
+def test_a_service_wakes_its_model():
+    assert list(model_of_service(service("late"))) == [("ml", "delay")]
+    assert list(model_of_service({"metadata": {"name": "x"}})) == [("", "")]
+
+
 def test_the_policy_on_deletion(golden: Callable[[str, Any], None]):
     golden("policies.yaml", list(policies()))
 
@@ -109,5 +155,5 @@ def test_any_set_of_versions_gives_a_status_that_the_api_server_takes(metrics: l
         obj["spec"]["metrics"] = reported
     _, status = look(a_model(**spec), *versions)
     assert status["versions"] == len(versions)
-    assert len(status.get("history", ())) <= 10
+    assert len(status.get("history", ())) <= MAX_HISTORY
     assert ModelStatus.model_validate(status).to_dict() == status

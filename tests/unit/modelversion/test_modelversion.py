@@ -136,6 +136,14 @@ def test_a_label_uses_a_version_too():
     assert place.status["inUseBy"] == [{"kind": "TrainingJob", "name": "next"}]
 
 
+def test_a_predictor_uses_the_version_that_it_serves_on_behalf_of_its_service():
+    labels = {"gyre.dev/uses-model-version": "delay-1", "gyre.dev/inferenceservice": "late"}
+    predictor = {"metadata": {"name": "late-aaaaaaaa", "namespace": "ml", "labels": labels}}
+    place = Place(None, (gvks.KSERVE_SERVICE, predictor))
+    place.look()
+    assert place.status["inUseBy"] == [{"kind": "InferenceService", "name": "late"}]
+
+
 def test_a_job_that_is_over_still_wakes_its_version():
     assert set(version_of_user(a_warm_start("delay-1", done="True"))) == {("ml", "delay-1")}
     assert set(version_of_user(a_warm_start(""))) == set()

@@ -1,7 +1,8 @@
-"""A Model is the name under which versions are kept, compared and, some day, served.
+"""A Model is the name under which versions are kept, compared and served.
 
-Promises   status tells how many versions there are, the latest, the best by spec.objective and who uses which; while a
-           version is in use, the API server refuses to delete the Model, whether the operator runs or not.
+Promises   status tells how many versions there are, the latest, the best by spec.objective, the champion that services track,
+           who uses which, and what became of each: when, by whom, why; while a version is in use, the API server refuses to
+           delete the Model, whether the operator runs or not.
 Children   none. Its ModelVersions own themselves to it and are garbage-collected with it.
 Never      changes a version; picks a best one without a stated objective.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gyre.adapters.services import ServiceView
 from gyre.adapters.versions import ModelVersionView
 from gyre.api import gvks
 from gyre.api.kind import Kind, Object, Watch
@@ -30,6 +32,11 @@ def model_of_version(obj: Object) -> Iterable[tuple[str, str]]:
     yield version.namespace, version.model
 
 
+def model_of_service(obj: Object) -> Iterable[tuple[str, str]]:
+    service = ServiceView.of(obj)
+    yield service.namespace, service.model
+
+
 KIND = Kind(
     model=Model,
     gvk=gvks.MODEL,
@@ -38,6 +45,9 @@ KIND = Kind(
     summarize=summarize,
     conditions=CONDITIONS,
     reasons=Reason,
-    watches=(Watch(gvks.MODEL_VERSION, model_of_version, managed=False),),
+    watches=(
+        Watch(gvks.MODEL_VERSION, model_of_version, managed=False),
+        Watch(gvks.INFERENCE_SERVICE, model_of_service, managed=False),
+    ),
     policies=policies,
 )

@@ -11,7 +11,7 @@ from gyre.api.objective import Goal
 from gyre.api.schema import Resource, Schema, Status
 from gyre.api.terms import Term
 
-MAX_HISTORY: Final = 10
+MAX_HISTORY: Final = 20
 MAX_USES_SHOWN: Final = 50
 
 
@@ -93,19 +93,32 @@ class Best(Schema):
     """Its value of spec.objective.metric."""
 
 
+class Champion(Schema):
+    """The version that speaks for the Model: services that track the Champion serve it."""
+
+    name: ObjectName
+    """The ModelVersion."""
+    digest: Digest | None = None
+    """Digest of its artifact."""
+
+
 class Past(Schema):
-    """One line of the history."""
+    """One line of the history: a version was registered, or something became of it in a service."""
 
     version: ObjectName
     """The ModelVersion."""
+    event: Word
+    """Registered, or what an InferenceService did with it: Deployed, Promoted, RolledBack, Switched, Abandoned, Released."""
     digest: Annotated[str, *clipped(12)] | None = None
     """The first twelve digits of its artifact's digest."""
-    run: Annotated[str, *clipped(253)] | None = None
-    """The TrainingJob that made it."""
     time: Time | None = None
-    """When its run finished."""
-    metric: Annotated[str, *clipped(128)] | None = None
-    """The metric that speaks for it."""
+    """When."""
+    by: Annotated[str, *clipped(253)] | None = None
+    """Who: the TrainingJob that made it; of a service, whoever asked for the version."""
+    service: Annotated[str, *clipped(253)] | None = None
+    """The InferenceService."""
+    why: Annotated[str, *clipped(256)] | None = None
+    """What spoke for it, or against it."""
 
 
 class InUse(Schema):
@@ -128,8 +141,11 @@ class ModelStatus(Status):
     """The version whose run finished last."""
     best: Best | None = None
     """The version that spec.objective ranks first; of equals, the earliest."""
+    champion: Champion | None = None
+    """The version that services serve which track the Champion: of those that are ready the best by spec.objective, without
+    one the latest."""
     history: Annotated[tuple[Past, ...], ListType("atomic"), MaxItems(MAX_HISTORY)] = ()
-    """The last ten versions, newest first."""
+    """What became of the versions, newest first."""
     in_use: Annotated[tuple[InUse, ...], ListType("atomic"), MaxItems(MAX_USES_SHOWN)] = ()
     """Versions that are needed, and by whom; while there are any, the API server refuses to delete the Model."""
 
@@ -146,6 +162,7 @@ class Model(
         Column("Versions", ".status.versions", type="integer"),
         Column("Latest", ".status.latest.name"),
         Column("Metric", ".status.headline"),
+        Column("Champion", ".status.champion.name", priority=1),
         Column("Best", ".status.best.name", priority=1),
         Column("Risk", ".spec.risk", priority=1),
         Column("Owner", ".spec.owner", priority=1),

@@ -7,12 +7,24 @@ from datetime import datetime
 from typing import Any, Final
 
 from gyre.adapters.pods import moment
-from gyre.adapters.versions import ModelVersionView, headline, short
+from gyre.adapters.services import Happening, ServiceView
+from gyre.adapters.versions import ModelVersionView, champion, headline, short
 from gyre.api.conditions import Row, Verdict, merge, no, report, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
 from gyre.kinds.model.decide import Reason, best
-from gyre.kinds.model.model import MAX_HISTORY, MAX_USES_SHOWN, Best, InUse, Latest, Metric, Model, ModelStatus, Past
+from gyre.kinds.model.model import (
+    MAX_HISTORY,
+    MAX_USES_SHOWN,
+    Best,
+    Champion,
+    InUse,
+    Latest,
+    Metric,
+    Model,
+    ModelStatus,
+    Past,
+)
 from gyre.kinds.model.observe import Observed
 
 MAX_METRICS: Final = 20
@@ -68,7 +80,8 @@ def summarize(model: Model, seen: Observed, decision: Decision, now: datetime) -
         headline=(headline(seen.latest.metrics, metric) or None) if seen.latest else None,
         latest=_latest(seen.latest, metric) if seen.latest else None,
         best=Best(name=leader[0], value=leader[1]) if leader else None,
-        history=tuple(_past(version, metric) for version in reversed(seen.versions[-MAX_HISTORY:])),
+        champion=_champion(model, seen),
+        history=history(seen, metric),
         in_use=uses,
     ).to_dict()
 
@@ -84,11 +97,42 @@ def _latest(version: ModelVersionView, metric: str | None) -> Latest:
     )
 
 
-def _past(version: ModelVersionView, metric: str | None) -> Past:
+def _champion(model: Model, seen: Observed) -> Champion | None:
+    objective = model.spec.objective
+    leader = champion(seen.versions, objective.metric if objective else None, objective.goal if objective else None)
+    return Champion(name=leader.name, digest=leader.digest or None) if leader else None
+
+
+def history(seen: Observed, metric: str | None) -> tuple[Past, ...]:
+    """Newest first: what was registered, and what services made of it. Of one moment, in the order in which it can have been."""
+    lines = [(version.time, 0, _registered(version, metric)) for version in seen.versions]
+    lines += [
+        (line.time, 1 + number, _became(service, line))
+        for service in seen.services
+        for number, line in enumerate(reversed(service.happenings))
+    ]
+    lines.sort(key=lambda line: line[:2])
+    return tuple(past for _, _, past in reversed(lines[-MAX_HISTORY:]))
+
+
+def _registered(version: ModelVersionView, metric: str | None) -> Past:
     return Past(
         version=version.name,
+        event="Registered",
         digest=short(version.digest) or None,
-        run=version.run or None,
         time=moment(version.time),
-        metric=headline(version.metrics, metric) or None,
+        by=f"TrainingJob/{version.run}" if version.run else None,
+        why=headline(version.metrics, metric) or None,
+    )
+
+
+def _became(service: ServiceView, line: Happening) -> Past:
+    return Past(
+        version=line.version,
+        event=line.event,
+        digest=line.digest or None,
+        time=moment(line.time),
+        by=line.by or None,
+        service=service.name,
+        why=line.why or None,
     )
