@@ -69,11 +69,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.auth.jwt.jwks.uri",
         "use https://",
     ),
-    "keys under another name": (
-        jwt(jwks={"configMap": {"name": "keys", "key": "keys.json"}}),
-        "spec.auth.jwt.jwks.configMap.key",
-        "call the entry `jwks`",
-    ),
     "a limit of nothing": ({"rateLimit": {"requests": 0}}, "spec.rateLimit.requests", "greater than or equal to 1"),
     "a limit per fortnight": (
         {"rateLimit": {"requests": 1, "per": "Fortnight"}},
@@ -103,6 +98,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "keys over https": jwt(jwks={"uri": "https://issuer.example/.well-known/jwks.json"}),
     "keys of a Service": jwt(jwks={"uri": "http://issuer.team-a.svc:8080/jwks"}),
     "keys of a Service by its whole name": jwt(jwks={"uri": "http://issuer.team-a.svc.cluster.local/jwks"}),
+    "keys under another name": jwt(jwks={"configMap": {"name": "keys", "key": "issuer.json"}}),
     "certificates": {"auth": {"mtls": MTLS}},
     "a rate limit": {"rateLimit": {"requests": 100, "per": "Minute"}},
     "a comparison by cookie": ab(),

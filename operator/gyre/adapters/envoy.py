@@ -9,7 +9,10 @@ Facts, each from envoyproxy/gateway v1.7.0:
 - A policy that cannot be translated (a missing Secret) says `Accepted=False, reason Invalid`, and the route answers 500 to
   everybody: closed, not open (`translateSecurityPolicyForRoute`, `translateClientTrafficPolicyForListener`).
 - Of a Secret with API keys the controller's cache may know one entry only: one Secret a client.
-- Of a ConfigMap with keys it takes the entry `jwks`, else any (`buildLocalJWKS`).
+- Of a ConfigMap with keys it takes the entry `jwks`, else any, and looks at neither (`buildLocalJWKS`). Envoy refuses the whole
+  listener for a set without a whole key; the policy says Accepted all the same, the route is served without the filter, and no
+  other change of that listener comes into force any more, whosever it is. Tried; so keys are only ever given inline, looked at.
+- A Secret whose API key is empty stops every change of that Gateway: nothing is served that was not served before. Tried.
 - The local rate limit comes after authentication (`internal/xds/translator/httpfilters.go`), one bucket a route rule and pod.
 """
 
@@ -58,8 +61,14 @@ def remote_keys(uri: str) -> dict[str, Any]:
     return {"remoteJWKS": {"uri": uri}}
 
 
-def local_keys(config_map: str) -> dict[str, Any]:
-    return {"localJWKS": {"type": "ValueRef", "valueRef": {"group": "", "kind": "ConfigMap", "name": config_map}}}
+def local_keys(text: str) -> dict[str, Any]:
+    """A JSON Web Key Set that was looked at: see the facts above."""
+    return {"localJWKS": {"type": "Inline", "inline": text}}
+
+
+def nobody() -> dict[str, Any]:
+    """Part of a SecurityPolicy: 403 for everybody."""
+    return {"authorization": {"defaultAction": "Deny"}}
 
 
 def client_certificates(secret: str) -> dict[str, Any]:

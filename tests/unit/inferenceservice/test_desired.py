@@ -12,7 +12,7 @@ from tests.unit.inferenceservice.worlds import GIS, ROUTE, Story, a_service, a_v
 from gyre.adapters.kserve import template_of
 from gyre.api import gvks
 from gyre.api.effects import Ref
-from gyre.kinds.inferenceservice.desired import Beside, route
+from gyre.kinds.inferenceservice.desired import Beside, route, shadow_address
 from gyre.kinds.inferenceservice.ledger import Ledger, Rollout, Version
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.predictor import predictor as made
@@ -63,7 +63,7 @@ def test_the_route_of_a_rollout(golden: Golden):
 def test_the_route_of_a_comparison_with_a_shadow(golden: Golden):
     gis = service(ab={"version": "delays-b", "split": 25}, shadow={"version": "delays-c", "percent": 10})
     shadow = Version("delays-c", digest("c"), "pvc://runs/c")
-    golden("route_ab_shadow.yaml", route(gis, Ledger(stable=A), Beside(b=B, b_ready=True, shadow=shadow)))
+    golden("route_ab_shadow.yaml", route(gis, Ledger(stable=A), Beside(b=B, b_ready=True, shadow=shadow, mirrors=True)))
 
 
 def test_a_rollout_that_is_on_its_way_is_not_split_a_second_time():
@@ -140,20 +140,69 @@ def test_with_client_certificates_the_route_hangs_on_a_gateway_of_its_own():
     assert GIS.name == own["metadata"]["name"]
 
 
-def test_a_shadow_gets_its_predictor_and_then_its_copies():
+ADDRESS = [Ref(gvk, "ml", "late-shadow") for gvk in (gvks.SERVICE, gvks.ENDPOINT_SLICE)]
+
+
+def shadowed() -> Story:
+    """Version b gets copies."""
+    story = Story(a_service(shadow={"version": "delays-b", "percent": 50})).serving()
+    story.look()
+    story.comes_up("b")
+    story.look(5)
+    story.programs()
+    return story
+
+
+def copies(story: Story) -> list[Any]:
+    return [filter["requestMirror"] for filter in story.cluster.objects[ROUTE]["spec"]["rules"][0].get("filters", ())]
+
+
+def test_a_shadow_gets_its_predictor_and_an_address_and_then_its_copies():
     story = Story(a_service(shadow={"version": "delays-b", "percent": 50})).serving()
     story.look()
     assert story.predictors == ["a", "b"]
-    assert "filters" not in story.cluster.objects[ROUTE]["spec"]["rules"][0]
+    assert all(ref in story.cluster.objects for ref in ADDRESS)
+    assert copies(story) == []
     story.comes_up("b")
     story.look(5)
-    (mirror,) = story.cluster.objects[ROUTE]["spec"]["rules"][0]["filters"]
-    assert mirror["requestMirror"] == {"backendRef": {"name": f"{predictor('b')}-predictor", "port": 80}, "percent": 50}
+    assert copies(story) == [{"backendRef": {"name": "late-shadow", "port": 80}, "percent": 50}]
+
+
+def test_the_address_of_a_shadow_goes_after_the_gateway_has_let_go_of_it_and_no_sooner():
+    """Envoy Gateway answers 500 to everybody while a route names a Service that is not there."""
+    story = shadowed()
     story.edit(shadow=None)
     story.look(1)
+    assert copies(story) == []
+    assert all(ref in story.cluster.objects for ref in ADDRESS)
     story.programs()
     story.look(1)
+    assert not any(ref in story.cluster.objects for ref in ADDRESS)
     assert story.predictors == ["a"]
+
+
+@pytest.mark.parametrize("ref", ADDRESS, ids=lambda ref: ref.gvk.kind)
+def test_no_copies_are_made_to_an_address_that_is_not_whole(ref: Ref):
+    story = shadowed()
+    story.drop(ref.gvk, ref.name)
+    assert not story.seen.beside.mirrors
+    story.look(1)
+    assert ref in story.cluster.objects
+
+
+def test_a_shadow_that_takes_the_traffic_gets_no_copies_of_it():
+    """Copies on top of its own requests would be counted among its answers."""
+    story = shadowed()
+    story.edit(modelRef={"name": "delays", "track": "Version", "version": "delays-b"})
+    story.look(1)
+    assert story.ledger.rollout is not None
+    assert copies(story) == []
+
+
+def test_the_address_of_a_shadow(golden: Golden):
+    gis = service(shadow={"version": "delays-c"}, runtime={"container": CONTAINER})
+    beside = Beside(shadow=Version("delays-c", digest("c"), "pvc://runs/c"))
+    golden("shadow_address.yaml", list(shadow_address(gis, beside)))
 
 
 def test_a_version_keeps_what_it_was_when_its_object_is_gone():

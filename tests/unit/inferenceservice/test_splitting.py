@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gyre.adapters.exposition import Traffic
+from gyre.api.intent import contains
 from gyre.kinds.inferenceservice.experiments import Ab
 from gyre.kinds.inferenceservice.splitting import (
     Arm,
@@ -215,5 +216,18 @@ def test_a_shadow_gets_its_percent_of_every_rule():
     ] * 4
 
 
-def test_without_a_shadow_the_rules_stay_as_they_are():
-    assert mirrored(ab_rules(ab(), A, B), None) == ab_rules(ab(), A, B)
+def test_a_route_that_still_copies_does_not_pass_for_one_that_copies_no_more():
+    """A field that is merely left out is also in a live route that has it: then a shadow would go while copies are sent to it."""
+    copying, not_copying = (
+        mirrored(ab_rules(ab(), A, B), Mirror("svc-shadow", 25)),
+        mirrored(ab_rules(ab(), A, B), None),
+    )
+    assert not contains(copying, not_copying)
+    assert contains(not_copying, not_copying)
+
+
+def test_a_route_that_still_sets_cookies_does_not_pass_for_one_that_sets_none():
+    header = ab(by="Header", name="x-user-id")
+    weights_only = [{"backendRefs": rule["backendRefs"]} for rule in ab_rules(header, A, B)]
+    with_cookies = [{"backendRefs": rule["backendRefs"]} for rule in ab_rules(ab(), A, B)]
+    assert not contains(with_cookies[2]["backendRefs"][:1], weights_only[2]["backendRefs"][:1])

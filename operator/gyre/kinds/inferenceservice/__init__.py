@@ -5,7 +5,8 @@ Promises   a version no worse than the stable one is rolled back with probabilit
            weights rise step by step until a verdict and no step is left out; what failed is not tried again, whoever applies
            the manifest; a version gets traffic only once it is ready, and goes only when the gateway sends it nothing more.
 Children   ConfigMap <name>-rollout (the ledger), KServe InferenceService <name>-<digest> per version, HTTPRoute <name>;
-           with auth or rateLimit SecurityPolicy, BackendTrafficPolicy, ClientTrafficPolicy and (mtls) Gateway <name>
+           with auth or rateLimit SecurityPolicy, BackendTrafficPolicy, ClientTrafficPolicy and (mtls) Gateway <name>;
+           with shadow Service and EndpointSlice <name>-shadow
 Never      trusts KServe's status; promotes without counts; reads its own status or a Secret; has two candidates at once.
 
     created ──▶ first version up ──▶ all traffic ──new version──▶ candidate up ──▶ 10 % ──▶ 25 % ──▶ 50 % ──▶ Promoted
@@ -24,6 +25,8 @@ Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable,
     counting                       the counts     standing     all of it in order     splitting        A/B and shadow
     target, troubles               which, why not comparison   what A/B has shown     proof            that it is refused
     status                         what people read                                   warning          said at admission
+    guarding                       reads of access                                    keysets          keys of tokens
+                                                                                      shadowing        where copies go
 """
 
 from __future__ import annotations
@@ -80,6 +83,8 @@ KIND = Kind(
         gvks.BACKEND_TRAFFIC_POLICY,
         gvks.CLIENT_TRAFFIC_POLICY,
         gvks.GATEWAY,
+        gvks.SERVICE,
+        gvks.ENDPOINT_SLICE,
     ),
     watches=(
         Watch(gvks.DEPLOYMENT, service_of),  # KServe copies our labels to all that it makes, …

@@ -44,10 +44,8 @@ class JwksSource(Schema):
 
     name: Subdomain
     """The ConfigMap."""
-    key: Annotated[
-        Key, Rule(f"self == '{JWKS_KEY}'", f"call the entry `{JWKS_KEY}`: Envoy Gateway looks for no other")
-    ] = JWKS_KEY
-    """The entry with the JSON Web Key Set."""
+    key: Key = JWKS_KEY
+    """The entry with the JSON Web Key Set. It is read once a minute; keys that are not whole are left out."""
 
 
 class Jwks(Schema, rules=(exactly_one_of("uri", "configMap"),)):

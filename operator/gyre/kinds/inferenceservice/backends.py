@@ -11,10 +11,11 @@ from gyre.adapters.pods import PodView
 from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.adapters.workloads import DeploymentView, ready_endpoints
 from gyre.api import gvks
-from gyre.api.effects import Gvk, Manifest
+from gyre.api.effects import Gvk, Manifest, Ref
 from gyre.api.kind import Object, Reader
 from gyre.kinds.inferenceservice import desired
 from gyre.kinds.inferenceservice.desired import Beside
+from gyre.kinds.inferenceservice.guarding import Owned
 from gyre.kinds.inferenceservice.ledger import Ledger, Version
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import SERVICE_LABEL, predictor_name
@@ -23,6 +24,8 @@ from gyre.kinds.inferenceservice.troubles import Backend, Pod
 
 PARTS: Final = (gvks.DEPLOYMENT, gvks.ENDPOINT_SLICE, gvks.POD)
 """What KServe and Kubernetes make of a predictor."""
+ADDRESS: Final = (gvks.SERVICE, gvks.ENDPOINT_SLICE)
+"""What makes the address of a shadow: shadowing.py."""
 
 
 async def backends(
@@ -75,7 +78,11 @@ def _put_together(
 
 
 def beside(
-    gis: InferenceService, ledger: Ledger, serving: Mapping[str, Version], found: Mapping[str, Backend]
+    reader: Reader,
+    gis: InferenceService,
+    ledger: Ledger,
+    serving: Mapping[str, Version],
+    found: Mapping[str, Backend],
 ) -> Beside:
     """The experiments as far as the route may name them: a gateway refuses a route to a Service that does not exist."""
 
@@ -84,13 +91,31 @@ def beside(
         return found.get(name) or Backend(name)
 
     b, shadow = serving.get("ab"), serving.get("shadow")
+    if shadow is not None and _answers_itself(shadow, ledger):
+        shadow = None
     return Beside(
         versions=tuple(serving.values()),
         a_ready=of(ledger.stable).ready,
         b=b if of(b).exposed else None,
         b_ready=of(b).ready,
-        shadow=shadow if of(shadow).ready else None,
+        shadow=shadow,
+        mirrors=of(shadow).ready and len(shadow_address(reader, gis)) == len(ADDRESS),
     )
+
+
+def shadow_address(reader: Reader, gis: InferenceService) -> tuple[Owned, ...]:
+    """Where copies go, as far as it is there: both objects, or nobody is told of it."""
+    return tuple(
+        Owned(Ref(gvk, gis.namespace, obj["metadata"]["name"]), obj["metadata"]["uid"])
+        for gvk in ADDRESS
+        for obj in reader.owned(gvk, gis.uid)
+    )
+
+
+def _answers_itself(version: Version, ledger: Ledger) -> bool:
+    """It has traffic, or is to get some: copies on top of it would be counted among its answers."""
+    known = [ledger.stable, ledger.rollout.candidate if ledger.rollout else None]
+    return any(one is not None and one.digest == version.digest for one in known)
 
 
 def _grouped(objects: Iterable[Object]) -> dict[str, list[Object]]:

@@ -30,6 +30,8 @@ Rule: TypeAlias = Callable[[InferenceService, Observed, Ledger, datetime], Decis
 LONGEST: Final = 900
 LOOK_AGAIN: Final = 15.0
 """Seconds between looks at what is not watched: claims, KServe's controller."""
+KEYS_LOOKED_AT: Final = 60.0
+"""Seconds between looks at the ConfigMap with the keys of tokens."""
 
 
 def decide(gis: InferenceService, seen: Observed, now: datetime) -> Decision:
@@ -162,9 +164,20 @@ def served(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime)
         return Decision.stalled(Reason.VERSION_MISSING, clip("; ".join(seen.unknown), LONGEST), *effects, after=after)
     if gis.spec.auth is not None and (decision := _access(gis, seen, effects)):
         return decision
+    if answers := desired.fallback(gis, ledger, seen.beside):
+        return _one_arm(gis, seen, answers, effects)
     if seen.readings is not None:
         return _compares(gis, seen, ledger, stable, seen.readings)
+    if seen.keys is not None:
+        after = min(after, KEYS_LOOKED_AT) if after is not None else KEYS_LOOKED_AT
     return Decision.settled(Reason.SERVING, f"{named(stable)} has all traffic", *effects, after=after)
+
+
+def _one_arm(gis: InferenceService, seen: Observed, answers: str, effects: tuple[Effect, ...]) -> Decision:
+    """One arm answers for both; its callers keep their assignment, and nobody gets a new one."""
+    found = [(version, trouble(seen.backend(gis, version))) for version in seen.beside.versions]
+    why = "".join(f"; {named(version)}: {problem.message}" for version, problem in found if problem)
+    return Decision.waiting(Reason.ARM_DOWN, clip(f"{answers}{why}", LONGEST), *effects, after=LOOK_AGAIN)
 
 
 def _access(gis: InferenceService, seen: Observed, effects: tuple[Effect, ...]) -> Decision | None:
@@ -180,8 +193,8 @@ def _access(gis: InferenceService, seen: Observed, effects: tuple[Effect, ...]) 
 
 def access(gis: InferenceService, seen: Observed) -> Verdict:
     """The condition AccessVerified."""
-    wanted = desired.policies(gis, seen.parent.class_name if seen.parent else "")
-    return proof.verified(gis.spec.auth, wanted=wanted, live=seen.policies, asked=seen.asked)
+    wanted = desired.policies(gis, seen.parent.class_name if seen.parent else "", seen.keys)
+    return proof.verified(gis.spec.auth, wanted=wanted, live=seen.policies, asked=seen.asked, keys=seen.keys)
 
 
 def _compares(gis: InferenceService, seen: Observed, ledger: Ledger, a: Version, readings: Readings) -> Decision | None:

@@ -10,16 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.api import gvks
 from gyre.api.effects import Apply, Create, Effect, Manifest
 from gyre.api.kind import MANAGED_BY
-from gyre.kinds.inferenceservice import memory, protection, splitting
+from gyre.kinds.inferenceservice import memory, protection, shadowing, splitting
 from gyre.kinds.inferenceservice.comparison import Compared
+from gyre.kinds.inferenceservice.keysets import Keys
 from gyre.kinds.inferenceservice.ledger import WHOLE, Ledger, Version
 from gyre.kinds.inferenceservice.memory import Point
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import SERVICE_LABEL, backend_name, predictor_name, rollout_name
-from gyre.kinds.inferenceservice.predictor import predictor
+from gyre.kinds.inferenceservice.predictor import port_of, predictor
 
 
 def ledger_write(
@@ -51,6 +53,9 @@ class Beside:
     b: Version | None = None
     b_ready: bool = False
     shadow: Version | None = None
+    """Whose copies get an address of their own …"""
+    mirrors: bool = False
+    """… and whether the route may name it: it is there, and somebody listens."""
 
 
 def predictors(gis: InferenceService, versions: Iterable[Version]) -> tuple[Effect, ...]:
@@ -65,11 +70,20 @@ def needed(ledger: Ledger, beside: Beside) -> tuple[Version, ...]:
     return tuple(found.values())
 
 
-def policies(gis: InferenceService, gateway_class: str) -> tuple[Manifest, ...]:
+def policies(gis: InferenceService, gateway_class: str, keys: Keys | None) -> tuple[Manifest, ...]:
     """Who may call, and how often: written before the route."""
-    metadata = metadata_of(gis, gis.name)
-    spec = gis.spec
-    return protection.policies(metadata, spec.auth, spec.rate_limit, host=gis.host, gateway_class=gateway_class)
+    metadata, spec = metadata_of(gis, gis.name), gis.spec
+    return protection.policies(
+        metadata, spec.auth, spec.rate_limit, host=gis.host, gateway_class=gateway_class, keys=keys
+    )
+
+
+def shadow_address(gis: InferenceService, beside: Beside) -> tuple[Manifest, ...]:
+    """Where copies go; written long before the route names it."""
+    if beside.shadow is None:
+        return ()
+    pods = {SERVICE_LABEL: gis.name, USES_MODEL_VERSION: beside.shadow.name}
+    return shadowing.address(metadata_of(gis, shadowing.shadow_name(gis.name)), pods, port_of(gis))
 
 
 def through(gis: InferenceService) -> tuple[str, str, str | None]:
@@ -86,8 +100,8 @@ def route(gis: InferenceService, ledger: Ledger, beside: Beside) -> dict[str, An
     namespace, name, listener = through(gis)
     parent = {"name": name, "namespace": namespace, **({"sectionName": listener} if listener else {})}
     mirror = None
-    if beside.shadow is not None and gis.spec.shadow is not None:
-        mirror = splitting.Mirror(_service(gis, beside.shadow), gis.spec.shadow.percent)
+    if beside.mirrors and gis.spec.shadow is not None:
+        mirror = splitting.Mirror(shadowing.shadow_name(gis.name), gis.spec.shadow.percent)
     return {
         "apiVersion": gvks.HTTP_ROUTE.api_version,
         "kind": gvks.HTTP_ROUTE.kind,
@@ -105,11 +119,22 @@ def splits(gis: InferenceService, ledger: Ledger) -> bool:
     return gis.spec.ab is not None and ledger.stable is not None and ledger.rollout is None
 
 
+def fallback(gis: InferenceService, ledger: Ledger, beside: Beside) -> str:
+    """Which arm answers for both; empty while each answers for itself."""
+    if gis.spec.ab is None or ledger.stable is None or not splits(gis, ledger):
+        return ""
+    return splitting.fallback(gis.spec.ab, *_arms(gis, ledger.stable, beside))
+
+
+def _arms(gis: InferenceService, stable: Version, beside: Beside) -> tuple[splitting.Backend, splitting.Backend | None]:
+    a = splitting.Backend(_service(gis, stable), stable.name, beside.a_ready)
+    b = splitting.Backend(_service(gis, beside.b), beside.b.name, beside.b_ready) if beside.b else None
+    return a, b
+
+
 def _rules(gis: InferenceService, ledger: Ledger, beside: Beside) -> list[dict[str, Any]]:
     if splits(gis, ledger) and gis.spec.ab is not None and ledger.stable is not None:
-        a = splitting.Backend(_service(gis, ledger.stable), ledger.stable.name, beside.a_ready)
-        b = splitting.Backend(_service(gis, beside.b), beside.b.name, beside.b_ready) if beside.b else None
-        return splitting.ab_rules(gis.spec.ab, a, b)
+        return splitting.ab_rules(gis.spec.ab, *_arms(gis, ledger.stable, beside))
     percent = WHOLE // 100
     unit = percent if all(share % percent == 0 for _, share in ledger.weights) else 1  # people read 90 and 10
     backends = [

@@ -22,21 +22,20 @@ from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Answer, Reader
 from gyre.api.objective import Goal
-from gyre.kinds.inferenceservice import asking, desired, memory, proof
-from gyre.kinds.inferenceservice.backends import backends, beside, pods_of
+from gyre.kinds.inferenceservice import asking, desired, guarding, memory
+from gyre.kinds.inferenceservice.backends import backends, beside, pods_of, shadow_address
 from gyre.kinds.inferenceservice.counting import CANDIDATE, STABLE, Readings
 from gyre.kinds.inferenceservice.desired import Beside
+from gyre.kinds.inferenceservice.guarding import Owned
+from gyre.kinds.inferenceservice.keysets import Keys
 from gyre.kinds.inferenceservice.ledger import Ledger, Version
 from gyre.kinds.inferenceservice.memory import Memory
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import SERVICE_LABEL, predictor_name, rollout_name
 from gyre.kinds.inferenceservice.parts import Track
-from gyre.kinds.inferenceservice.predictor import ready_path
 from gyre.kinds.inferenceservice.proof import Probe
 from gyre.kinds.inferenceservice.target import ModelSeen, Target, servable, target
 from gyre.kinds.inferenceservice.troubles import Backend
-
-GUARDS = (gvks.SECURITY_POLICY, gvks.BACKEND_TRAFFIC_POLICY, gvks.CLIENT_TRAFFIC_POLICY, gvks.GATEWAY)
 
 
 class KServe(StrEnum):
@@ -55,14 +54,6 @@ class Before:
     by: str = ""
     """Who asked for it."""
     claim_missing: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """An object of ours that may have to be deleted."""
-
-    ref: Ref
-    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +76,10 @@ class Observed:
     policies: tuple[PolicyView, ...] = ()
     asked: tuple[tuple[Probe, Answer], ...] = ()
     """Requests that must be refused, and what came of them."""
+    keys: Keys | None = None
+    """What tokens are verified with, where it lies in a ConfigMap."""
+    address: tuple[Owned, ...] = ()
+    """Where copies go."""
     kserve: KServe = KServe.NOT_ASKED
     before: Before = Before()
     readings: Readings | None = None
@@ -118,7 +113,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
     theirs = [view.name for view in views if view.owner != gis.uid]
     serving = {role: found.version for role, found in extras.items() if found.version}
     found = await backends(reader, gis, [view for view in views if view.owner == gis.uid], ledger, serving)
-    extra = beside(gis, ledger, serving, found)
+    extra = beside(reader, gis, ledger, serving, found)
     route = _route(reader, gis)
     parent, gateway = _gateways(reader, gis)
     strangers = (
@@ -126,7 +121,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
         *(f"InferenceService (KServe) {name}" for name in theirs),
         *((f"HTTPRoute {gis.name}",) if route and route.owner != gis.uid else ()),
     )
-    guards, policies = _guards(reader, gis)
+    guards, policies = guarding.guards(reader, gis)
     return Observed(
         target=wanted,
         memory=ours,
@@ -138,7 +133,9 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
         gateway=gateway,
         guards=guards,
         policies=policies,
-        asked=await _asked(reader, gis, ledger, gateway, route),
+        asked=await guarding.asked(reader, gis, gateway) if ledger.stable and route else (),
+        keys=await guarding.keys(reader, gis),
+        address=shadow_address(reader, gis),
         kserve=await _kserve(reader, ledger, found, starts=_new(ledger, wanted)),
         before=await _before(reader, gis, ledger, wanted) if ours else Before(),
         readings=await _readings(reader, gis, ledger, extra, route),
@@ -197,33 +194,6 @@ def _gateways(reader: Reader, gis: InferenceService) -> tuple[GatewayView | None
 
     namespace, name, _ = desired.through(gis)
     return view(gis.spec.gateway.namespace, gis.spec.gateway.name), view(namespace, name)
-
-
-def _guards(reader: Reader, gis: InferenceService) -> tuple[tuple[Owned, ...], tuple[PolicyView, ...]]:
-    namespace, name, _ = desired.through(gis)
-    guards, policies = [], []
-    for gvk in GUARDS:
-        for obj in reader.owned(gvk, gis.uid):
-            guards.append(Owned(Ref(gvk, gis.namespace, obj["metadata"]["name"]), obj["metadata"]["uid"]))
-            if gvk != gvks.GATEWAY:
-                policies.append(PolicyView.of(obj, gateway=name, gateway_namespace=namespace))
-    return tuple(guards), tuple(policies)
-
-
-async def _asked(
-    reader: Reader, gis: InferenceService, ledger: Ledger, gateway: GatewayView | None, route: RouteView | None
-) -> tuple[tuple[Probe, Answer], ...]:
-    """Requests that must be refused; a refusal is good for a minute, anything else is asked again at the next look."""
-    if gis.spec.auth is None or ledger.stable is None or route is None:
-        return ()
-    _, _, listener = desired.through(gis)
-    found = []
-    for probe in proof.probes(gis.spec.auth, gateway, host=gis.host, path=ready_path(gis), section=listener):
-        answer = await reader.ask(probe.url, probe.headers, max_age=proof.PROVED_FOR)
-        if not proof.refused(probe, answer):
-            answer = await reader.ask(probe.url, probe.headers, max_age=1.0)
-        found.append((probe, answer))
-    return tuple(found)
 
 
 # ── asked live ───────────────────────────────────────────────────────────────────────────────────────────────────────

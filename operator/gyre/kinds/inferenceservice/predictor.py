@@ -42,6 +42,12 @@ def predictor(gis: InferenceService, version: Version) -> dict[str, Any]:
     return kserve.inference_service(metadata, replicas=gis.spec.replicas, predictor=_pods(gis, version), labels=labels)
 
 
+def port_of(gis: InferenceService) -> int:
+    """Where the container listens; a ServingRuntime of KServe is taken to listen where all of KServe's own do."""
+    runtime = gis.spec.runtime.chosen
+    return runtime.port if isinstance(runtime, Container) else PORT
+
+
 def ready_path(gis: InferenceService) -> str:
     """Answered with 200 by a version that can serve."""
     runtime = gis.spec.runtime.chosen
@@ -89,7 +95,7 @@ def _container(
     gis: InferenceService, version: Version, runtime: OwnServer | Container, reach: storage.Reach | None
 ) -> dict[str, Any]:
     ours = isinstance(runtime, OwnServer)
-    port = PORT if isinstance(runtime, OwnServer) else runtime.port
+    port = port_of(gis)
     command = list(PROGRAM) if isinstance(runtime, OwnServer) else list(runtime.command)
     arguments = [] if isinstance(runtime, OwnServer) else list(runtime.args)
     return {

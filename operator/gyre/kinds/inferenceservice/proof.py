@@ -30,6 +30,7 @@ from gyre.api.effects import Manifest
 from gyre.api.kind import Answer
 from gyre.api.terms import Reason
 from gyre.kinds.inferenceservice.access import Auth, Jwt
+from gyre.kinds.inferenceservice.keysets import Keys
 
 PROVED_FOR: Final = 60.0
 """Seconds for which a refusal is taken as proof, and after which it is asked for again when somebody looks."""
@@ -45,7 +46,7 @@ class Access(Reason):
 
     REFUSED = "Refused", "requests without a right credential were refused, as they must be"
     OPEN_DOOR = "OpenDoor", "a request without a right credential was let in"
-    POLICY_INVALID = "PolicyInvalid", "the gateway cannot carry out the policy: it answers 500 to everybody"
+    POLICY_INVALID = "PolicyInvalid", "something that the policy needs is missing or broken: everybody is refused"
     NOT_PROGRAMMED = "NotProgrammed", "the gateway has not taken up the policy or the route yet"
     UNANSWERED = "Unanswered", "nobody answered the requests that must be refused"
     NO_AUTH = "NoAuth", "the spec asks for no credential: whoever reaches the gateway may call"
@@ -129,6 +130,7 @@ def verified(
     wanted: Iterable[Manifest],
     live: Sequence[PolicyView],
     asked: Sequence[tuple[Probe, Answer]],
+    keys: Keys | None = None,
 ) -> Verdict:
     """The condition AccessVerified."""
     if auth is None:
@@ -137,14 +139,18 @@ def verified(
     for probe, answer in asked:
         if let_in(probe, answer):
             return no(Access.OPEN_DOOR, _open_door(probe, answer, [problem for problem in told if problem]))
+    if keys is not None and keys.problem:
+        return unknown(Access.POLICY_INVALID, keys.problem)
     if (problem := unmet(wanted, live)) is not None:
         return unknown(*problem)
     if not asked:
         return unknown(Access.NOT_PROGRAMMED, "the Gateway has no address to ask at yet")
     for probe, answer in asked:
         if not refused(probe, answer):
-            return unknown(Access.UNANSWERED, f"a request {probe.name} was neither refused nor let in: {_said(answer)}")
-    results = ", ".join(f"{probe.name}: {_said(answer)}" for probe, answer in asked)
+            return unknown(
+                Access.UNANSWERED, f"a request {probe.name} was neither refused nor let in: {_said(auth, answer)}"
+            )
+    results = ", ".join(f"{probe.name}: {answer.status or answer.error}" for probe, answer in asked)
     return yes(Access.REFUSED, f"refused as they must be: requests {results}")
 
 
@@ -172,7 +178,10 @@ def _about(manifest: Manifest, live: Sequence[PolicyView]) -> tuple[Access, str]
     return Access.NOT_PROGRAMMED, f"Envoy Gateway has not said that it acts on {kind} {name}"
 
 
-def _said(answer: Answer) -> str:
+def _said(auth: Auth, answer: Answer) -> str:
+    if answer.status == 404 and auth.api_key is not None:
+        names = ", ".join(secret.name for secret in auth.api_key.secrets)
+        return f"404, the gateway has not taken up the route; an empty key in a Secret ({names}) would keep it from it"
     return str(answer.status) if answer.status else answer.error
 
 
@@ -202,16 +211,6 @@ FIXES: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         re.compile(r"[Ss]ecret (?P<ns>[^/\s]+)/(?P<name>\S+) does not exist"),
         gvks.CLIENT_TRAFFIC_POLICY.kind,
         "Create it: kubectl -n {ns} create secret generic {name} --from-file=ca.crt=<file>",
-    ),
-    (
-        re.compile(r"ConfigMap (?P<ns>[^/\s]+)/(?P<name>\S+) not found"),
-        gvks.SECURITY_POLICY.kind,
-        "Create it: kubectl -n {ns} create configmap {name} --from-file=jwks=<file>",
-    ),
-    (
-        re.compile(r"JWKS data not found"),
-        gvks.SECURITY_POLICY.kind,
-        "Give the ConfigMap an entry `jwks` with the JSON Web Key Set",
     ),
     (
         re.compile(r"duplicated API key"),

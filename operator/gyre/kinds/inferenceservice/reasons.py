@@ -42,6 +42,7 @@ class Reason(Term):
     SWITCHED = "Switched", "a version that was still warm has all traffic again"
     ABANDONED = "Abandoned", "the candidate was dropped because another version was asked for"
     CLEARING = "Clearing", "predictors that nobody needs are going away"
+    ARM_DOWN = "ArmDown", "one arm of the comparison has no ready pod: the other answers for both"
     AB_RUNNING = "AbRunning", "another version is asked for, and waits until spec.ab is taken away"
     IMAGE_PULL = "ImagePullBackOff", "an image cannot be pulled"
     CONTAINER_CONFIG = "ContainerConfigError", "a container cannot be made, often for a missing Secret or key"

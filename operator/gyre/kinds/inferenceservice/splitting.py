@@ -71,10 +71,14 @@ class Mirror:
 
 
 def backend_ref(backend: Backend, weight: int, *, cookie: str = "") -> dict[str, Any]:
-    """One backend of a rule. Its filter gives it an Envoy cluster of its own, which is what makes it countable."""
-    header: dict[str, Any] = {"set": [{"name": VERSION_HEADER, "value": backend.version}]}
-    if cookie:
-        header["add"] = [{"name": "set-cookie", "value": cookie}]
+    """One backend of a rule. Its filter gives it an Envoy cluster of its own, which is what makes it countable.
+
+    What is not there is said (`add: []`): a live route that still has it must not pass for this one.
+    """
+    header = {
+        "set": [{"name": VERSION_HEADER, "value": backend.version}],
+        "add": [{"name": "set-cookie", "value": cookie}] if cookie else [],
+    }
     return {
         "name": backend.service,
         "port": kserve.PORT,
@@ -84,14 +88,11 @@ def backend_ref(backend: Backend, weight: int, *, cookie: str = "") -> dict[str,
 
 
 def mirrored(rules: Sequence[Mapping[str, Any]], mirror: Mirror | None) -> list[dict[str, Any]]:
-    """The rules, each of which also copies its requests. The answers to copies are dropped by Envoy."""
+    """The rules, each of which also copies its requests, or says that it copies none. Envoy drops the answers to copies."""
     if mirror is None:
-        return [dict(rule) for rule in rules]
+        return [{**rule, "filters": []} for rule in rules]
     target = {"backendRef": {"name": mirror.service, "port": kserve.PORT}, "percent": mirror.percent}
-    return [
-        {**rule, "filters": [*rule.get("filters", ()), {"type": "RequestMirror", "requestMirror": target}]}
-        for rule in rules
-    ]
+    return [{**rule, "filters": [{"type": "RequestMirror", "requestMirror": target}]} for rule in rules]
 
 
 def ab_rules(ab: Ab, a: Backend, b: Backend | None) -> list[dict[str, Any]]:

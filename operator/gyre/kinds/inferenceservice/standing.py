@@ -38,9 +38,10 @@ def standing(
     effects: list[Effect] = [desired.ledger_write(gis, ledger, points, kept, seen.seen_version)]
     if seen.kserve in (KServe.NOT_ASKED, KServe.UP):
         effects += desired.predictors(gis, desired.needed(ledger, seen.beside))
+    effects += map(Apply, desired.shadow_address(gis, seen.beside))
     route = desired.route(gis, ledger, seen.beside)
     if seen.parent is not None and route is not None:
-        wanted = desired.policies(gis, seen.parent.class_name)
+        wanted = desired.policies(gis, seen.parent.class_name, seen.keys)
         effects += [*(Apply(policy) for policy in wanted), Apply(route), *_unwanted(seen, wanted)]
     return (*effects, *_leaving(gis, seen, ledger))
 
@@ -52,10 +53,11 @@ def leftovers(gis: InferenceService, seen: Observed, ledger: Ledger) -> list[Bac
 
 
 def _leaving(gis: InferenceService, seen: Observed, ledger: Ledger) -> list[Delete]:
-    """They go once the gateway has confirmed that it sends nothing there."""
+    """They go once the gateway has confirmed that it sends nothing there; so does the address of a shadow that is no more."""
     if not believed(gis, seen, ledger):
         return []
-    return [
+    unused = seen.address if seen.beside.shadow is None else ()
+    return [Delete(owned.ref, owned.uid) for owned in unused] + [
         Delete(Ref(gvks.KSERVE_SERVICE, gis.namespace, backend.name), backend.predictor.uid)
         for backend in leftovers(gis, seen, ledger)
         if backend.predictor and not backend.predictor.deleting
