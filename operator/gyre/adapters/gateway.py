@@ -13,6 +13,7 @@ Facts:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,7 +68,7 @@ class GatewayView:
             namespace=metadata.get("namespace", ""),
             class_name=str(spec.get("gatewayClassName") or ""),
             programmed=told.get("status") == "True",
-            message=str(told.get("message") or "its controller has not looked at it yet"),
+            message=_refused(status) or str(told.get("message") or "its controller has not looked at it yet"),
             address=str(addresses[0].get("value", "")) if addresses else "",
             listeners=tuple(
                 (str(entry.get("name", "")), str(entry.get("protocol", "")), int(entry.get("port") or 0))
@@ -82,6 +83,23 @@ class GatewayView:
                 usual = 443 if protocol == "HTTPS" else 80
                 return f"{protocol.lower()}://{host}" + ("" if port == usual else f":{port}")
         return f"http://{host}"
+
+
+MISSING: Final = re.compile(r"Secret (?P<namespace>[^/\s]+)/(?P<name>[^\s.]+) does not exist")
+
+
+def _refused(status: Mapping[str, Any]) -> str:
+    """Why a listener is not served, which the Gateway itself tells as "no addresses"; and what to do about a missing Secret."""
+    for listener in status.get("listeners") or ():
+        conditions = {entry.get("type"): entry for entry in listener.get("conditions") or ()}
+        for type in ("ResolvedRefs", "Accepted"):
+            found = conditions.get(type) or {}
+            if found.get("status") == "False":
+                said = f"listener {listener.get('name')}: {found.get('message') or found.get('reason')}"
+                secret = MISSING.search(said)
+                fix = f"kubectl -n {secret['namespace']} create secret tls {secret['name']}" if secret else ""
+                return f"{said} Create it: {fix} --cert=<file> --key=<file>" if secret else said
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,3 +165,17 @@ def test_envoy_is_asked_for_one_route_only():
         "http://10.0.0.1:19001/stats/prometheus?filter=httproute%2Fml%2Fm%2Frule%2F"
     )
     assert stats_url("fd00::1", "ml", "m").startswith("http://[fd00::1]:19001/")
+
+
+def test_a_gateway_whose_certificate_is_missing_says_so_and_what_to_do():
+    """Of itself it says only that it has no address (Envoy Gateway v1.7.0)."""
+    said = "No valid secrets exist: certificate refs 0: Secret ml/late-tls does not exist."
+    listener = {
+        "name": "https",
+        "conditions": [{"type": "ResolvedRefs", "status": "False", "reason": "InvalidCertificateRef", "message": said}],
+    }
+    told = {"type": "Programmed", "status": "False", "message": "No addresses have been assigned to the Gateway"}
+    view = GatewayView.of({"metadata": {"name": "late"}, "status": {"conditions": [told], "listeners": [listener]}})
+    assert view.message == (
+        f"listener https: {said} Create it: kubectl -n ml create secret tls late-tls --cert=<file> --key=<file>"
+    )
