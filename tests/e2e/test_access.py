@@ -189,6 +189,28 @@ def test_a_missing_secret_shuts_everybody_out_and_is_told_with_what_to_do(versio
     assert ask(gis, {"x-api-key": "a-key-of-team-a"}).status_code == 200
 
 
+def test_keys_that_cannot_be_read_shut_everybody_out_and_open_no_other_door(versions: Place) -> None:
+    """Given such keys, Envoy refuses its whole listener: this service would be open, and so would every one made after it."""
+    versions.apply(config_map("keys", jwks="-----BEGIN PUBLIC KEY-----"), secret("key-a", team_a="a-key-of-team-a"))
+    jwt = {
+        "issuer": credentials.ISSUER,
+        "audiences": [credentials.AUDIENCE],
+        "jwks": {"configMap": {"name": "keys"}},
+    }
+    versions.apply(serving.service("v1", auth={"jwt": jwt}))
+    gis = versions.until(gvks.INFERENCE_SERVICE, SERVICE, "AccessVerified", "Unknown", "PolicyInvalid", seconds=UP)
+    assert "holds no key to verify with" in condition(gis, "AccessVerified")["message"]
+    serving.serves(versions, "v1")
+    eventually(versions, "everybody is shut out", lambda: ask(gis).status_code, 403)
+    versions.apply(serving.service("v1", name="later", auth={"apiKey": {"secrets": [{"name": "key-a"}]}}))
+    later = versions.until(gvks.INFERENCE_SERVICE, "later", "AccessVerified", seconds=UP)
+    assert ask(later).status_code == 401
+    issuer = Issuer()
+    versions.apply(config_map("keys", jwks=issuer.keys()))
+    bearer = {"Authorization": f"Bearer {issuer.token()}"}
+    versions.cluster.until("the keys are read", lambda: ask(gis, bearer).status_code == 200, seconds=90)
+
+
 def test_a_door_that_somebody_opened_is_closed_again(versions: Place) -> None:
     """The policy is deleted by hand: it comes back, and nobody has to notice."""
     versions.apply(secret("key-a", team_a="a-key-of-team-a"))
