@@ -82,6 +82,8 @@ class KServe:
         name = predictor["metadata"]["name"]
         child = ref_of(DEPLOYMENT, f"{name}-predictor")
         if world.find(child) is None:
+            if world.find(ref_of(ENDPOINT_SLICE, child.name)) is not None:
+                return False  # of the predictor before it; the garbage collector is at it
             world.patch(ref_of(KSERVE_SERVICE, name), {"metadata": {"finalizers": [FINALIZER]}})
             self._make(world, predictor, child.name)
             return True

@@ -114,8 +114,9 @@ def test_an_uncleared_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_predictor_deleted_under_its_route_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    decide = import_module("gyre.kinds.inferenceservice.decide")
-    monkeypatch.setattr(decide, "believed", lambda gis, seen, ledger: True)
+    for place in ("decide", "standing"):
+        module = import_module(f"gyre.kinds.inferenceservice.{place}")
+        monkeypatch.setattr(module, "believed", lambda gis, seen, ledger: True)
     with pytest.raises(AssertionError, match="goes and the"):
         try_all(named("a slow canary is rolled back", SERVING), "orders")
 
