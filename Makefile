@@ -25,7 +25,7 @@ test: setup lint types contracts verify ## All checks and tests that need no clu
 	@$(RUN) hack/cluster binaries --only etcd,kube-apiserver > /dev/null
 	@$(BIN)/pytest tests/unit tests/architecture tests/sweep tests/api -n $(WORKERS) --dist loadgroup
 
-smoke: setup ## The local cluster up, one training run with a killed worker.
+smoke: setup ## The local cluster up, one training run with a killed worker, one rollout.
 	@$(RUN) hack/cluster up
 	@$(BIN)/pytest tests/e2e -m smoke -v
 
