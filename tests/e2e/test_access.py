@@ -227,7 +227,7 @@ def test_a_door_that_somebody_opened_is_closed_again(versions: Place) -> None:
 def test_auth_may_be_added_to_a_service_that_has_traffic(versions: Place) -> None:
     versions.apply(secret("key-a", team_a="a-key-of-team-a"), serving.service("v1"))
     gis = serving.serves(versions, "v1")
-    assert ask(gis).status_code == 200
+    eventually(versions, "everybody gets in", lambda: ask(gis).status_code, 200)
     auth = {"apiKey": {"secrets": [{"name": "key-a"}]}}
     versions.patch(gvks.INFERENCE_SERVICE, SERVICE, {"spec": {"auth": auth}})
     proved(versions)
