@@ -62,12 +62,11 @@ def version_of(answer: requests.Response) -> str:
     return str(answer.headers.get("x-model-version", f"nobody ({answer.status_code})"))
 
 
-def split(place: Place, service: Object) -> Clients:
+def split(place: Place, ab: Object) -> Clients:
     """Clients of a service whose two arms both answer."""
-    place.apply(service)
+    place.apply(serving.service("v1", rollout={"interval": "2s"}, ab=ab))
     serving.until(place, "v1 is stable", lambda gis: serving.stable(gis) == "v1", seconds=UP)
     clients = Clients(place.cluster.get(gvks.INFERENCE_SERVICE, place.name, SERVICE))
-    other = service["spec"]["ab"]["version"]
 
     def both() -> bool:
         rules = (place.find(gvks.HTTP_ROUTE, SERVICE) or {}).get("spec", {}).get("rules") or []
@@ -76,7 +75,7 @@ def split(place: Place, service: Object) -> Clients:
             weights.update({i: ref.get("weight", 1) for i, ref in enumerate(rule["backendRefs"])})
         return len(rules) == 3 and min(weights[0], weights[1]) > 0
 
-    place.cluster.until(f"both arms have callers (v1, {other})", both, seconds=UP)
+    place.cluster.until(f"both arms have callers (v1, {ab['version']})", both, seconds=UP)
     place.until(gvks.INFERENCE_SERVICE, SERVICE, "RouteProgrammed", seconds=UP)
     return clients
 
@@ -91,7 +90,7 @@ def within(found: int, of: int, share: float) -> bool:
 def test_a_caller_with_a_cookie_keeps_its_arm_and_new_callers_are_split_as_told(
     versions: Place, figures: Figures
 ) -> None:
-    clients = split(versions, serving.service("v1", ab={"version": "other", "split": 30}))
+    clients = split(versions, {"version": "other", "split": 30})
     arms: Counter[str] = Counter()
     moved = 0
     for _ in range(500):
@@ -112,7 +111,7 @@ def test_a_caller_with_a_cookie_keeps_its_arm_and_new_callers_are_split_as_told(
 
 def test_a_caller_with_a_header_keeps_its_arm_and_ids_are_split_as_told(versions: Place, figures: Figures) -> None:
     ab = {"version": "other", "by": "Header", "name": "x-user-id", "split": 25}
-    clients = split(versions, serving.service("v1", ab=ab))
+    clients = split(versions, ab)
     users = [str(uuid.uuid4()) for _ in range(600)]
     first = {user: version_of(clients.ask({"x-user-id": user})) for user in users}
     again = {user: version_of(clients.ask({"X-User-Id": user.upper()})) for user in users}
@@ -126,7 +125,7 @@ def test_a_caller_with_a_header_keeps_its_arm_and_ids_are_split_as_told(versions
 
 
 def test_the_arm_that_fails_more_loses_and_nothing_is_switched(versions: Place, figures: Figures) -> None:
-    clients = split(versions, serving.service("v1", ab={"version": "failing", "split": 50}))
+    clients = split(versions, {"version": "failing", "split": 50})
     sent: Counter[str] = Counter()
 
     def decided() -> Object | None:
@@ -146,7 +145,7 @@ def test_the_arm_that_fails_more_loses_and_nothing_is_switched(versions: Place, 
 
 
 def test_callers_of_an_arm_that_is_gone_are_answered_by_the_other(versions: Place, figures: Figures) -> None:
-    clients = split(versions, serving.service("v1", ab={"version": "other"}))
+    clients = split(versions, {"version": "other"})
     of_b = {"Cookie": "gyre-arm=b"}
     assert version_of(clients.ask(of_b)) == "other"
     with unschedulable(versions) as gone:
