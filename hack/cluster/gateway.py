@@ -34,14 +34,23 @@ CONTROLLER: Final = "envoy-gateway"
 CONTROLLER_NAME: Final = "gateway.envoyproxy.io/gatewayclass-controller"
 PORTS: Final = {"grpc": 18000, "ratelimit": 18001, "wasm": 18002, "metrics": 19001}
 
-BUCKETS: Final = [
-    {
-        "match": {"suffix": "upstream_rq_time"},
-        "buckets": [round(0.5 * 1.25**step, 3) for step in range(46)],
-    }
-]
-"""Milliseconds, to 11 s, each a quarter above the last, as in gyre's own server: Envoy's own double and more, and a
-version that is slower by half would often fall into the same one."""
+
+def buckets() -> list[float]:
+    """Milliseconds, to 11 s, each about a quarter above the last, as in gyre's own server.
+
+    Envoy's own double and more, and a version that is slower by half would often fall into the same one. All are exact
+    in binary, because Envoy writes a label with all the digits that it has.
+    """
+    exact = (0.5 * 1.25**step for step in range(46))
+    return sorted({round(edge * 8) / 8 if edge < 4 else float(round(edge)) for edge in exact})
+
+
+STATISTICS: Final = {
+    "stats_config": {"histogram_bucket_settings": [{"match": {"suffix": "upstream_rq_time"}, "buckets": buckets()}]},
+    # Counters are those of the moment, but histograms those of the last flush, which is 5 s old by default.
+    "stats_flush_interval": "1s",
+}
+"""What is added to an Envoy's own start-up settings."""
 
 
 def published(layout: Layout) -> Addition:
@@ -166,7 +175,9 @@ def _pod(image: str) -> Object:
     mounts = [
         {"name": "config", "mountPath": "/config", "readOnly": True},
         {"name": "certs", "mountPath": "/certs", "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "scratch", "mountPath": "/tmp", "subPath": "tmp"},
+        # Where it keeps Wasm modules: it complains of a missing one though there are none.
+        {"name": "scratch", "mountPath": "/var/lib/eg", "subPath": "eg"},
     ]
     container = _container(image, ["server", "--config-path=/config/envoy-gateway.yaml"])
     return {
@@ -177,7 +188,7 @@ def _pod(image: str) -> Object:
         "volumes": [
             {"name": "config", "configMap": {"name": CONTROLLER}},
             {"name": "certs", "secret": {"secretName": CONTROLLER}},
-            {"name": "tmp", "emptyDir": {}},
+            {"name": "scratch", "emptyDir": {}},
         ],
     }
 
@@ -216,10 +227,7 @@ def proxy(image: str) -> Object:
         "spec": {
             "concurrency": 1,
             "shutdown": {"drainTimeout": "5s", "minDrainDuration": "1s"},
-            "bootstrap": {
-                "type": "Merge",
-                "value": json.dumps({"stats_config": {"histogram_bucket_settings": BUCKETS}}),
-            },
+            "bootstrap": {"type": "Merge", "value": json.dumps(STATISTICS)},
             # A line for each request is a tenth of a small machine; the counters tell what is judged.
             "telemetry": {"accessLog": {"disable": True}},
             "provider": {

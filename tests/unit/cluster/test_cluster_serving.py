@@ -1,5 +1,6 @@
 """What serves models in the cluster: in which order it comes, and what is written for it."""
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -136,6 +137,17 @@ def test_the_gateway_takes_routes_of_every_namespace_on_an_address_that_exists_e
     kubernetes = gateway.proxy("localhost/envoy:v1")["spec"]["provider"]["kubernetes"]
     assert listener["allowedRoutes"] == {"namespaces": {"from": "All"}}
     assert kubernetes["envoyService"] == {"type": "ClusterIP"}
+
+
+def test_a_version_slower_by_half_falls_into_another_latency_bucket():
+    edges = gateway.buckets()
+    assert edges[0] == 0.5
+    assert edges[-1] > 10_000
+    assert max(later / earlier for earlier, later in itertools.pairwise(edges)) < 1.5
+
+
+def test_the_label_of_a_latency_bucket_has_few_digits():
+    assert all(float(edge * 8).is_integer() for edge in gateway.buckets())
 
 
 def test_prometheus_reads_an_envoy_once_whatever_its_annotations():
