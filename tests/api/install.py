@@ -1,4 +1,6 @@
-"""gyre in a bare API server: exactly what `gyre install` prints, KubeRay's CRDs, and the operator's own credentials."""
+"""gyre in a bare API server: exactly what `gyre install` prints, KubeRay's CRDs, stand-ins for those of serving, and the
+operator's own credentials.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.api import serving
 from tests.api.apiserver import binaries
 from tests.api.cluster import CRD, NAMESPACE, Cluster
 from tests.api.running import NAMESPACE as SYSTEM
@@ -37,6 +40,7 @@ OPERATOR = "gyre-operator"
 
 
 def install(cluster: Cluster) -> None:
+    serving.install(cluster)
     for manifest in (*kuberay(), *gyre()):
         apply(cluster, manifest)
     names = [f"{kind.gvk.plural}.{kind.gvk.group}" for kind in KINDS]

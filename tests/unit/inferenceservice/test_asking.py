@@ -181,6 +181,8 @@ def test_no_rollout_begins_while_arms_are_compared():
     story = Story(a_service(ab={"version": "delays-b"})).serving()
     story.look()
     story.comes_up("b")
+    story.look(1)
+    story.programs()
     story.ask_for("c")
     decision = story.look(5)
     assert str(decision.reason) == "AbRunning"

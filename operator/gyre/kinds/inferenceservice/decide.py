@@ -113,6 +113,16 @@ def no_kserve(gis: InferenceService, seen: Observed, ledger: Ledger, now: dateti
 # ── without a rollout ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def unsettled(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """What is not asked for any more may still have traffic: that comes first, and is said first."""
+    wanted, stable = seen.target.version, ledger.stable
+    if stable is None or (wanted and wanted.digest == stable.digest) or believed(gis, seen, ledger):
+        return None
+    programmed = seen.gateway is not None and seen.gateway.programmed
+    reason = Reason.ROUTING if programmed else Reason.GATEWAY_NOT_READY
+    return Decision.progressing(reason, unconfirmed(gis, seen), *standing(gis, seen, ledger), after=_warm(ledger, now))
+
+
 def no_target(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
     """The traffic is not touched."""
     if seen.target.version is not None:
@@ -279,6 +289,7 @@ RULES: Final[tuple[Rule, ...]] = (
     canary.comes_up,
     canary.withdrawn,
     canary.judged,
+    unsettled,
     no_target,
     quarantined,
     served,

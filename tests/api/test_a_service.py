@@ -1,0 +1,157 @@
+"""Rollouts on a real API server, by the operator as users run it; KServe, the gateway and the callers are played."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.api.cluster import Cluster, Refused, holds
+from tests.api.conftest import Replicas
+from tests.api.running import Operator
+from tests.api.serving import Serving, Systems, history, stable_is
+
+from gyre.api import gvks
+from gyre.api.effects import Ref
+
+KILLS = 6
+SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def systems(cluster: Cluster) -> Systems:
+    return Systems(cluster)
+
+
+@pytest.fixture
+def serving(cluster: Cluster, systems: Systems, namespace: str, operator: Operator) -> Iterator[Serving]:
+    """Version a has all traffic; b and c are registered."""
+    made = Serving(cluster, namespace)
+    with made.played():
+        made.versions("a", "b", "c")
+        made.create("a")
+        cluster.wait(made.service, "is served", holds("Ready"), seconds=SECONDS)
+        yield made
+        if cluster.get(made.service):
+            cluster.delete(made.service)
+
+
+def shares(serving: Serving, letter: str) -> list[int]:
+    """What the letter had of the traffic, each time that the gateway took up a route."""
+    return [weights.get(letter, 0) for weights in serving.seen]
+
+
+def test_a_good_version_is_promoted_step_by_step(cluster: Cluster, serving: Serving):
+    serving.ask_for("b")
+    obj = cluster.wait(serving.service, "has promoted b", stable_is("b"), seconds=SECONDS)
+    assert history(obj) == ["Deployed a", "Promoted b"]
+    assert obj["status"]["history"][0]["by"], "the field manager that changed modelRef"
+    assert shares(serving, "b")[1:4] == [20, 50, 100]
+
+
+def test_a_bad_version_is_rolled_back_and_applying_it_again_changes_nothing(cluster: Cluster, serving: Serving):
+    serving.failing["b"] = 0.08
+    serving.ask_for("b")
+    cluster.wait(serving.service, "says so", lambda o: history(o)[-1:] == ["RolledBack b"], seconds=SECONDS)
+    cluster.wait(serving.service, "is at rest", quarantined, seconds=SECONDS)
+    for letter in "abab":
+        serving.ask_for(letter)
+        cluster.patch(serving.service, {"metadata": {"annotations": {"touched": str(time.monotonic())}}})
+    obj = cluster.wait(serving.service, "has looked", quarantined, seconds=SECONDS)
+    assert obj["status"]["stable"]["version"] == "delays-a"
+    assert shares(serving, "b") == [0, 20, 0], "it had its first share, once"
+
+
+def quarantined(obj: dict[str, object]) -> bool:
+    status = obj.get("status") or {}
+    ready = next((c for c in status.get("conditions", ()) if c["type"] == "Ready"), {})  # type: ignore[attr-defined]
+    current = status.get("observedGeneration") == obj["metadata"]["generation"]  # type: ignore[attr-defined,index]
+    return bool(current and ready.get("reason") == "RevisionQuarantined")
+
+
+def test_an_operator_killed_again_and_again_comes_to_the_same_verdict(
+    cluster: Cluster, serving: Serving, replicas: Replicas
+):
+    chance = random.Random(20261124)
+    serving.ask_for("b")
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0.2, 1.5))  # the random point
+        replicas.one().kill()
+    replicas.one()
+    obj = cluster.wait(serving.service, "has promoted b", stable_is("b"), seconds=2 * SECONDS)
+    assert history(obj) == ["Deployed a", "Promoted b"]
+    rising = shares(serving, "b")
+    assert rising == sorted(rising), f"weights went back: {rising}"
+    assert sorted(set(rising)) == [0, 20, 50, 100], "no step was left out"
+
+
+def test_back_to_the_warm_version_in_a_moment(cluster: Cluster, serving: Serving):
+    serving.ask_for("b")
+    cluster.wait(serving.service, "has promoted b", stable_is("b"), seconds=SECONDS)
+    serving.ask_for("a")
+    obj = cluster.wait(serving.service, "is back", stable_is("a"), seconds=15)
+    assert history(obj)[-1] == "Switched a"
+
+
+def test_nothing_is_promoted_while_kserve_is_down(cluster: Cluster, serving: Serving, systems: Systems):
+    serving.ask_for("b")
+    cluster.wait(serving.service, "has a candidate with traffic", at_least(20), seconds=SECONDS)
+    systems.kserve(ready=False)
+    try:
+        cluster.wait(serving.service, "says that KServe is down", says("KServeDown"), seconds=SECONDS)
+        assert history(cluster.get(serving.service) or {}) == ["Deployed a"]
+    finally:
+        systems.kserve(ready=True)
+    cluster.wait(serving.service, "goes on", stable_is("b"), seconds=SECONDS)
+
+
+def at_least(percent: int) -> object:
+    def test(obj: dict[str, object]) -> bool:
+        canary = (obj.get("status") or {}).get("canary") or {}  # type: ignore[attr-defined]
+        return float(str(canary.get("weight", "0")).rstrip("%")) >= percent
+
+    return test
+
+
+def says(reason: str) -> object:
+    def test(obj: dict[str, object]) -> bool:
+        conditions = (obj.get("status") or {}).get("conditions") or ()  # type: ignore[attr-defined]
+        return any(c["type"] == "Ready" and c["reason"] == reason for c in conditions)
+
+    return test
+
+
+def test_a_version_that_is_served_cannot_be_deleted(cluster: Cluster, serving: Serving):
+    version = Ref(gvks.MODEL_VERSION, serving.namespace, "delays-a")
+    cluster.wait(version, "is in use", lambda o: (o.get("status") or {}).get("inUseBy"), seconds=SECONDS)
+    with pytest.raises(Refused, match="in use by InferenceService/late"):
+        cluster.delete(version)
+    model = cluster.wait(Ref(gvks.MODEL, serving.namespace, "delays"), "says so", in_use, seconds=SECONDS)
+    told = [f"{line['event']} {line['version'][-1]}" for line in model["status"]["history"] if "service" in line]
+    assert told == ["Deployed a"]
+
+
+def in_use(obj: dict[str, object]) -> bool:
+    status = obj.get("status") or {}
+    served = any("service" in line for line in status.get("history", ()))  # type: ignore[attr-defined]
+    return bool(status.get("inUse")) and served  # type: ignore[attr-defined]
+
+
+def test_who_may_call_is_written_and_taken_back(cluster: Cluster, serving: Serving):
+    policies = {
+        kind: Ref(kind, serving.namespace, "late") for kind in (gvks.SECURITY_POLICY, gvks.BACKEND_TRAFFIC_POLICY)
+    }
+    auth = {"apiKey": {"secrets": [{"name": "team-a"}]}}
+    cluster.patch(serving.service, {"spec": {"auth": auth, "rateLimit": {"requests": 9}}})
+    for ref in policies.values():
+        cluster.wait(ref, "is written", lambda _: True, seconds=SECONDS)
+    cluster.patch(serving.service, {"spec": {"auth": None, "rateLimit": None}})
+    for ref in policies.values():
+        cluster.wait_gone(ref, seconds=SECONDS)
+    mtls = {"caSecret": {"name": "ca"}, "certificateSecret": {"name": "tls"}}
+    cluster.patch(serving.service, {"spec": {"auth": {"mtls": mtls}}})
+    own = Ref(gvks.GATEWAY, serving.namespace, "late")
+    cluster.wait(own, "is made", lambda _: True, seconds=SECONDS)
+    cluster.patch(serving.service, {"spec": {"auth": None}})
+    cluster.wait_gone(own, seconds=SECONDS)
