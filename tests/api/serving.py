@@ -7,6 +7,7 @@ Never      runs a pod: addresses are those of this machine, and the only contain
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,8 @@ FOREIGN: Final = (
     *(SECURITY_POLICY, BACKEND_TRAFFIC_POLICY, CLIENT_TRAFFIC_POLICY),
 )
 SYSTEMS: Final = ("kserve", "envoy-gateway-system", "gyre-gateway")
-HERE: Final = "127.0.0.1"
+HERE: Final = f"127.0.{1 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}.1"
+"""The port is Envoy's, so two workers of one test run need two addresses."""
 MILLISECONDS: Final = {5: 0.5, 10: 0.75, 25: 0.9, 50: 0.95, 100: 0.99}
 
 
