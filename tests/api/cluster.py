@@ -6,6 +6,7 @@ Promises   every answer is a plain dict; a refusal is `Refused` with the server'
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -47,14 +48,13 @@ class Cluster:
         self._session.trust_env = False  # no proxy stands between us and 127.0.0.1
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        answer = self._session.request(
-            method,
-            self.server.url + path,
-            data=None if body is None else json.dumps(body),
-            headers={"Content-Type": content_type},
-            verify=str(self.server.authority),
-            timeout=60,
-        )
+        """An API server that has just started says 429 ("storage is (re)initializing"): it is asked again, as clients do."""
+        answer = self._ask(method, path, body, content_type)
+        for _ in range(60):
+            if answer.status_code != 429:
+                break
+            time.sleep(0.5)
+            answer = self._ask(method, path, body, content_type)
         self.warned = answer.headers.get("Warning", "")
         try:
             decoded = answer.json()
@@ -63,6 +63,16 @@ class Cluster:
         if not answer.ok:
             raise Refused(answer.status_code, decoded)
         return decoded
+
+    def _ask(self, method: str, path: str, body: Any, content_type: str) -> requests.Response:
+        return self._session.request(
+            method,
+            self.server.url + path,
+            data=None if body is None else json.dumps(body),
+            headers={"Content-Type": content_type},
+            verify=str(self.server.authority),
+            timeout=60,
+        )
 
     # ── objects ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -22,6 +22,10 @@ SPARE = {
     ("delete", "persistentvolumeclaims"): "a Dataset with source.volume",
     ("create", "services"): "spec.shadow: the address that copies go to",
     ("create", "endpointslices.discovery.k8s.io"): "spec.shadow: what is behind that address",
+    ("create", "securitypolicies.gateway.envoyproxy.io"): "spec.auth, also in tests/e2e/test_access.py",
+    ("create", "clienttrafficpolicies.gateway.envoyproxy.io"): "spec.auth.mtls, in tests/e2e/test_access.py",
+    ("create", "gateways.gateway.networking.k8s.io"): "spec.auth.mtls, in tests/e2e/test_access.py",
+    ("create", "backendtrafficpolicies.gateway.envoyproxy.io"): "spec.rateLimit, also in tests/e2e/test_access.py",
     ("get", "localqueues.kueue.x-k8s.io"): "spec.queue, with Kueue",
     ("delete", "trainingjobs.gyre.dev"): "spec.ttl.afterFinished",
 }
