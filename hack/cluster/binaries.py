@@ -206,6 +206,11 @@ def missing(where: Path, programs: Iterable[Program]) -> tuple[Program, ...]:
     return tuple(program for program in programs if not (where / program.name).exists())
 
 
+def complete(layout: Layout) -> bool:
+    """Is there nothing left to build, in any module?"""
+    return not any(missing(folder(layout, module), module.programs) for module in MODULES)
+
+
 def build(layout: Layout, only: Iterable[str] = (), module: Module = KUBERNETES) -> str:
     """Build what is not there yet; returns a remark."""
     programs = chosen(only, module)

@@ -1,7 +1,7 @@
 """Envoy Gateway with the real Envoy, the GatewayClass `gyre`, and one Gateway of it for everybody.
 
 Promises   when `serves` returns, Gateway gyre-gateway/gyre takes HTTPRoutes of all namespaces on port 80 of the address
-           in its status, which is a ClusterIP: this machine reaches it, and nobody else's does.
+           in its status, a ClusterIP: the machine of the native cluster reaches it, that of kind by port-forward.
 Recipe     charts/gateway-helm of github.com/envoyproxy/gateway v1.7.0, less the topology injector and its webhook.
 """
 

@@ -34,14 +34,16 @@ PORTS: Final = {
     12379: "etcd",
     12380: "etcd",
 }
-DISK = 12
-"""GiB: 3 for Go's caches, 5 for the workload image in archive and store, the rest for pods."""
-MEMORY = 4
-"""GiB: the control plane takes 1.5, one Ray head and two workers 2."""
+DISK_TO_BUILD: Final = 20
+"""GiB: 12 for Go's caches, 1 for the programs, 5 for the workload image in archive and store, the rest for pods."""
+DISK: Final = 8
+"""GiB, once the programs are there."""
+MEMORY: Final = 5
+"""GiB: control plane and serving take 2, one Ray head and two workers 2."""
 
 
-def check(layout: Layout, *, fresh: bool) -> str:
-    """Raise Refused for the first thing that is unfit. Ports are looked at only before a first start."""
+def check(layout: Layout, *, fresh: bool, disk: int = DISK_TO_BUILD) -> str:
+    """Raise Refused for the first thing that is unfit. Ports and disk are looked at only before a first start."""
     if platform.system() != "Linux":
         raise Refused("the native cluster needs Linux; elsewhere install Docker and kind, and run this again")
     if os.geteuid() != 0:
@@ -51,8 +53,8 @@ def check(layout: Layout, *, fresh: bool) -> str:
         raise Refused("no cgroup file system is mounted at /sys/fs/cgroup; mount it, or run on a whole machine")
     layout.cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(layout.cache).free / 2**30
-    if fresh and free < DISK:
-        raise Refused(f"{layout.cache} has {free:.0f} GiB free and {DISK} are needed; set GYRE_CACHE to a larger disk")
+    if fresh and free < disk:
+        raise Refused(f"{layout.cache} has {free:.0f} GiB free and {disk} are needed; set GYRE_CACHE to a larger disk")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     if memory < MEMORY:
         raise Refused(f"this machine has {memory:.1f} GiB of memory and the cluster needs {MEMORY}")

@@ -61,13 +61,14 @@ def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> lis
     """The steps of `up`. What a later day adds is a row here and a module of its own."""
     archives: dict[str, Path] = {}
     pool = _pool(layout)
+    disk = host.DISK if binaries.complete(layout) else host.DISK_TO_BUILD
 
     def build_images() -> str:
         archives.update(images.build(layout))
         return ", ".join(path.name for path in archives.values())
 
     rows = [
-        Step("machine", lambda: host.check(layout, fresh=fresh)),
+        Step("machine", lambda: host.check(layout, fresh=fresh, disk=disk)),
         Step("packages", host.install_packages, ("machine",)),
         Step("programs", lambda: binaries.build(layout), ("machine",)),
         Step("kubectl", lambda: kubectl.fetch(layout), ("machine",)),

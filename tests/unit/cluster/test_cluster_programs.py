@@ -96,6 +96,18 @@ def test_only_programs_that_are_absent_are_built(tmp_path: Path):
     assert [program.name for program in binaries.missing(tmp_path, programs)] == ["coredns"]
 
 
+def test_a_machine_with_every_program_of_every_module_needs_no_room_to_build(tmp_path: Path):
+    layout = Layout(cache=tmp_path, state=tmp_path / "state")
+    programs = [
+        binaries.folder(layout, module) / program.name for module in binaries.MODULES for program in module.programs
+    ]
+    for program in programs:
+        assert not binaries.complete(layout)
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch()
+    assert binaries.complete(layout)
+
+
 def _blob(archive: bytes, digest: str) -> bytes:
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         handle = tar.extractfile(f"blobs/sha256/{digest.removeprefix('sha256:')}")
