@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.unit.inferenceservice.test_rollout import steadily
-from tests.unit.inferenceservice.worlds import GIS, LEDGER, Story, a_service, a_version, gateway, ready_pod
+from tests.unit.inferenceservice.worlds import GIS, LEDGER, NOW, Story, a_service, a_version, gateway, ready_pod
 
 from gyre.adapters.kserve import CONTROLLER, DEFINITION
 from gyre.api import gvks
@@ -87,6 +87,16 @@ def test_a_version_that_does_not_exist_leaves_the_traffic_alone():
     assert (decision.outcome, str(decision.reason)) == (Outcome.STALLED, "VersionMissing")
     assert "fix spec.modelRef.version; delays-a (aaaaaaaaaaaa) has all traffic meanwhile" in decision.message
     assert story.backends == [("a", 100)]
+
+
+def test_a_model_that_comes_a_moment_later_is_waited_for_and_one_that_does_not_come_is_said():
+    service = a_service(modelRef={"name": "later", "track": "Champion"})
+    story = Story({**service, "metadata": {**service["metadata"], "creationTimestamp": NOW.isoformat()}})
+    decision = story.look()
+    assert (decision.outcome, str(decision.reason)) == (Outcome.WAITING, "ModelMissing")
+    assert decision.after is not None
+    later = story.look(decision.after)
+    assert (later.outcome, str(later.reason)) == (Outcome.STALLED, "ModelMissing")
 
 
 def test_a_version_of_another_model_is_not_served():

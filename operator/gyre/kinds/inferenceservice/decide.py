@@ -7,7 +7,7 @@ be true before one begins, how it begins, and what a service does while there is
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from gyre.api.conditions import Truth, Verdict
@@ -30,6 +30,8 @@ Rule: TypeAlias = Callable[[InferenceService, Observed, Ledger, datetime], Decis
 LONGEST: Final = 900
 LOOK_AGAIN: Final = 15.0
 """Seconds between looks at what is not watched: claims, KServe's controller."""
+GRACE: Final = timedelta(seconds=60)
+"""A manifest that comes with its Model in one folder may arrive first."""
 KEYS_LOOKED_AT: Final = 60.0
 """Seconds between looks at the ConfigMap with the keys of tokens."""
 
@@ -116,11 +118,19 @@ def no_kserve(gis: InferenceService, seen: Observed, ledger: Ledger, now: dateti
 def unsettled(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
     """What is not asked for any more may still have traffic: that comes first, and is said first."""
     wanted, stable = seen.target.version, ledger.stable
-    if stable is None or (wanted and wanted.digest == stable.digest) or believed(gis, seen, ledger):
+    if stable is None or (wanted and wanted.digest == stable.digest):
+        return None
+    return _routed(gis, seen, ledger, standing(gis, seen, ledger), _warm(ledger, now))
+
+
+def _routed(
+    gis: InferenceService, seen: Observed, ledger: Ledger, effects: tuple[Effect, ...], after: float | None
+) -> Decision | None:
+    if believed(gis, seen, ledger):
         return None
     programmed = seen.gateway is not None and seen.gateway.programmed
     reason = Reason.ROUTING if programmed else Reason.GATEWAY_NOT_READY
-    return Decision.progressing(reason, unconfirmed(gis, seen), *standing(gis, seen, ledger), after=_warm(ledger, now))
+    return Decision.progressing(reason, unconfirmed(gis, seen), *effects, after=after)
 
 
 def no_target(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
@@ -130,9 +140,12 @@ def no_target(gis: InferenceService, seen: Observed, ledger: Ledger, now: dateti
     reason, effects = seen.target.reason or Reason.VERSION_MISSING, standing(gis, seen, ledger)
     stays = f"; {named(ledger.stable)} has all traffic meanwhile" if ledger.stable else ""
     message = clip(f"{seen.target.message}{stays}", LONGEST)
-    if seen.target.waits and ledger.stable is None:
-        return Decision.waiting(reason, message, *effects, after=_warm(ledger, now))
-    return Decision.stalled(reason, message, *effects)
+    grace = (gis.metadata.creation_timestamp or now) + GRACE - now
+    if ledger.stable is None and seen.target.waits:
+        return Decision.waiting(reason, message, *effects)
+    if ledger.stable is None and reason in (Reason.MODEL_MISSING, Reason.VERSION_MISSING) and grace > timedelta():
+        return Decision.waiting(reason, message, *effects, after=grace.total_seconds())
+    return Decision.stalled(reason, message, *effects, after=_warm(ledger, now))
 
 
 def quarantined(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
@@ -163,10 +176,8 @@ def served(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime)
     if not backend.ready:
         message = f"{named(stable)} has all traffic, and no pod of it can take requests yet"
         return Decision.waiting(Reason.NOT_AVAILABLE, message, *effects, after=after)
-    if not believed(gis, seen, ledger):
-        programmed = seen.gateway is not None and seen.gateway.programmed
-        reason = Reason.ROUTING if programmed else Reason.GATEWAY_NOT_READY
-        return Decision.progressing(reason, unconfirmed(gis, seen), *effects, after=after)
+    if decision := _routed(gis, seen, ledger, effects, after):
+        return decision
     if not backend.converged:
         message = f"a change of the spec is rolling through the pods of {named(stable)}"
         return Decision.progressing(Reason.ROLLING, message, *effects, after=after)
