@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gyre.kinds.inferenceservice.access import JwksSource
@@ -141,6 +141,7 @@ JSON = st.recursive(
 MEMBERS = st.sampled_from(["kty", "crv", "n", "e", "x", "y", "alg", "kid", "use"])
 
 
+@example({"kty": "EC", "crv": "P-256", "alg": []})
 @given(st.dictionaries(MEMBERS, st.sampled_from(["RSA", "EC", "OKP", "P-256", "AQAB", "", "é"]) | JSON, max_size=9))
 def test_whatever_is_in_the_config_map_nothing_is_raised(key: dict[str, Any]):
     found = read(json.dumps({"keys": [key]}))

@@ -138,7 +138,7 @@ def _whole(key: Any) -> dict[str, str] | None:
 
 
 def _says(key: Mapping[str, Any], algorithms: frozenset[str] | set[str]) -> bool:
-    return "alg" not in key or key["alg"] in algorithms
+    return "alg" not in key or (isinstance(key["alg"], str) and key["alg"] in algorithms)
 
 
 def _number(key: Mapping[str, Any], member: str) -> int:
