@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,6 +123,7 @@ class ApiServer:
         self._etcd, self._apiserver = Process("etcd", folder), Process("kube-apiserver", folder)
         self._client_port, self._peer_port, self.port = free_port(), free_port(), free_port()
         self.audit_log = folder / "audit.log"
+        self._starts: list[tuple[datetime, datetime]] = []
 
     @property
     def url(self) -> str:
@@ -139,13 +141,19 @@ class ApiServer:
         self._credentials()
         if not self._etcd.running:
             self._etcd.start(self._etcd_argv())
+        began = datetime.now(UTC)
         if not self._apiserver.running:
             self._apiserver.start(self._apiserver_argv())
         try:
             until("the API server is ready", self._ready, seconds=START_SECONDS)
+            self._starts.append((began, datetime.now(UTC)))
         except AssertionError as slow:
             self.stop()
             raise AssertionError(f"{slow}\n{self._etcd.tail(5)}\n{self._apiserver.tail()}") from None
+
+    def was_starting(self, moment: datetime) -> bool:
+        """Whether the server answered already, and had not said yet that it was ready."""
+        return any(began <= moment <= ready for began, ready in self._starts)
 
     def stop(self) -> None:
         self.stop_apiserver()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
@@ -89,6 +89,20 @@ class Cluster:
         query = f"?labelSelector={selector}" if selector else ""
         items = self.request("GET", collection(gvk, namespace) + query)["items"]
         return [{"apiVersion": gvk.api_version, "kind": gvk.kind, **item} for item in items]
+
+    def watch(self, gvk: Gvk, namespace: str, *, since: str) -> Iterator[dict[str, Any]]:
+        """Events after this resourceVersion, until the server ends the watch or goes; a connection of its own."""
+        answer = requests.get(
+            f"{self.server.url}{collection(gvk, namespace)}?watch=true&resourceVersion={since}",
+            headers={"Authorization": self._session.headers["Authorization"]},
+            verify=str(self.server.authority),
+            stream=True,
+            timeout=(10, 600),
+        )
+        try:
+            yield from (json.loads(line) for line in answer.iter_lines() if line)
+        except requests.RequestException:  # the server was taken away
+            return
 
     def create(self, gvk: Gvk, manifest: dict[str, Any], *, validation: str = "Strict") -> dict[str, Any]:
         path = collection(gvk, manifest["metadata"].get("namespace", ""))

@@ -7,6 +7,7 @@ process of its own with its ServiceAccount's token; a test that kills or stops i
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.api.running import Operator, forget_leader
 _number = itertools.count(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
@@ -31,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    if "PYTEST_XDIST_WORKER" in os.environ:  # a second worker fails here: test_permissions.py needs all that happened
+        (tmp_path_factory.getbasetemp().parent / "api-tier").mkdir()
     server = ApiServer(tmp_path_factory.mktemp("api"), binaries())
     server.start()
     yield server

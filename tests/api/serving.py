@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -243,12 +244,11 @@ class Serving:
         letters = [ref["name"].removesuffix("-predictor")[-1] for ref in refs]
         with self._lock:
             self._serve()
-            before = [letter for letter, _ in self.weights]
             self.weights = [(letter, ref["weight"] / total) for letter, ref in zip(letters, refs, strict=True)]
-            for place, letter in enumerate(letters):
-                if place >= len(before) or before[place] != letter:
-                    self.counted[place] = [0.0, 0.0]
-            self.seen.append({letter: round(100 * share) for letter, share in self.weights})
+            shares = Counter[str]()
+            for letter, share in self.weights:  # whoever is alone has both places
+                shares[letter] += round(1000 * share)
+            self.seen.append({letter: round(share / 10) for letter, share in shares.items()})
         told = [
             {
                 "type": type,

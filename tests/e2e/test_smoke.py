@@ -138,9 +138,7 @@ def a_second_version_takes_over(place: Place, first: str, figures: Figures) -> N
     assert [weight for weight in weights.seen if weight] == serving.QUICK["steps"]
     lost = sum(serving.failures(total).values())
     figures.add("flights: failed requests meanwhile", lost, "", "0")
-    # None may be lost, and test_canary.py says so. Until the route keeps both of its backends (docs/decisions/0011), a request
-    # or two can meet a cluster that Envoy has let go before its routes did; an outage is more than that.
-    assert lost <= total["sent"] / 500
+    assert lost == 0
 
 
 def finished(pod: Object | None) -> Object | None:

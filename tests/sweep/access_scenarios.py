@@ -323,6 +323,6 @@ SCENARIOS = (
     scenario(
         "two arms come and go",
         steps=(Step(at_once, edit(ab=AB, rollout=None)), Step(BOTH, edit(ab=None), wait=5.0)),
-        check=all_of(arms([100]), predictors("a")),
+        check=all_of(arms([999, 1]), predictors("a")),
     ),
 )

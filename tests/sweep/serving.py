@@ -209,7 +209,7 @@ class Envoy:
     counted: dict[str, float] = field(default_factory=dict)
     """Requests by letter, of the predictors."""
     by_place: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """Requests and errors by backend, of the gateway."""
+    """Requests and errors by backend, of the gateway: whatever Service a backend names, its counters go on."""
     until: datetime | None = None
 
     def act(self, world: World) -> bool | datetime:
@@ -240,11 +240,7 @@ class Envoy:
     def _act_on(self, route: Object) -> None:
         refs = route["spec"]["rules"][0]["backendRefs"]
         total = sum(ref["weight"] for ref in refs)
-        before = {letter for letter, _ in self.weights}
         self.weights = tuple((letter_of(ref["name"].removesuffix("-predictor")), ref["weight"] / total) for ref in refs)
-        for place, (letter, _) in enumerate(self.weights):
-            if letter not in before:
-                self.by_place[place] = (0.0, 0.0)  # another cluster: its counters begin at zero
 
     def _take_up(self, world: World, route: Object) -> None:
         self._act_on(route)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from tests.sweep.actors import NS
@@ -27,8 +28,17 @@ def weights_of(world: World) -> dict[str, int]:
     """By letter, of 100; as they are written, taken up or not."""
     route = world.find(ROUTE)
     refs = route["spec"]["rules"][0]["backendRefs"] if route else ()
-    total = sum(ref["weight"] for ref in refs)
-    return {letter_of(ref["name"].removesuffix("-predictor")): round(100 * ref["weight"] / total) for ref in refs}
+    total, shares = sum(ref["weight"] for ref in refs), Counter[str]()
+    for ref in refs:
+        shares[letter_of(ref["name"].removesuffix("-predictor"))] += ref["weight"]
+    return {letter: round(100 * share / total) for letter, share in shares.items()}
+
+
+def two_places(world: World) -> None:
+    """A backend that leaves a route leaves requests without an answer: none ever does (docs/decisions/0011)."""
+    route = world.find(ROUTE)
+    places = [len(rule["backendRefs"]) for rule in route["spec"]["rules"]] if route else []
+    assert set(places) <= {2}, places
 
 
 class WeightsRise:
@@ -152,6 +162,7 @@ def invariants(steps: tuple[int, ...]) -> tuple[Any, ...]:
         never_to_the_quarantined,
         RoutesOutliveNobody(),
         one_candidate,
+        two_places,
         VerdictsStay(),
         shares_add_up,
     )

@@ -60,6 +60,19 @@ def test_the_route_of_a_rollout(golden: Golden):
     golden("route_canary.yaml", route(service(host="late.example"), judged(100), Beside()))
 
 
+def test_no_backend_comes_or_goes_with_a_candidate():
+    """Envoy answers 500 while its routes name a cluster that has just gone: docs/decisions/0011."""
+    before, while_judged = route(service(), Ledger(stable=A), Beside()), route(service(), judged(100), Beside())
+    assert before is not None
+    assert while_judged is not None
+    (alone,), (two,) = before["spec"]["rules"], while_judged["spec"]["rules"]
+    assert [(ref["name"], ref["weight"]) for ref in alone["backendRefs"]] == [
+        (f"{predictor('a')}-predictor", 999),
+        (f"{predictor('a')}-predictor", 1),
+    ]
+    assert len(two["backendRefs"]) == 2
+
+
 def test_the_route_of_a_comparison_with_a_shadow(golden: Golden):
     gis = service(ab={"version": "delays-b", "split": 25}, shadow={"version": "delays-c", "percent": 10})
     shadow = Version("delays-c", digest("c"), "pvc://runs/c")

@@ -24,6 +24,7 @@ from gyre.kinds.inferenceservice.splitting import (
     fallback,
     mirrored,
     set_cookie,
+    two_places,
 )
 
 A = Backend("svc-aaaa-predictor", "flights-late-aaaa")
@@ -64,6 +65,12 @@ def cookies(rule: Mapping[str, Any]) -> list[str]:
 
 
 # Cookie ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_version_that_is_alone_has_both_places_so_that_no_cluster_of_envoy_ever_goes():
+    assert two_places([("a", 1000)]) == (("a", 999), ("a", 1))
+    assert two_places([("a", 900), ("b", 100)]) == (("a", 900), ("b", 100))
+    assert two_places([]) == ()
 
 
 def test_a_caller_without_the_cookie_is_split_by_weight_and_told_its_arm():

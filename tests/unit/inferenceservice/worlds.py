@@ -191,8 +191,8 @@ class Story:
 
     def _envoy(self) -> str:
         lines = []
-        for index, ref in enumerate(self.backends):
-            requests, errors = self.counts.get(ref[0], (0, 0))
+        for index, (letter, _) in enumerate(self.backends):
+            requests, errors = self.counts.get(letter, (0, 0))
             name = f'envoy_cluster_name="httproute/{NS}/late/rule/0/backend/{index}"'
             for code, count in (("2", requests - errors), ("5", errors)):
                 lines.append(f'envoy_cluster_upstream_rq_xx{{envoy_response_code_class="{code}",{name}}} {count}')
@@ -262,10 +262,11 @@ class Story:
 
     @property
     def backends(self) -> list[tuple[str, int]]:
-        """(letter, weight) of the route's first rule; empty without a route."""
+        """(letter, weight) of the route's first rule, who has both places once and with 100; empty without a route."""
         route = self.cluster.objects.get(ROUTE)
         refs = route["spec"]["rules"][0]["backendRefs"] if route else ()
-        return [(ref["name"].removesuffix("-predictor")[-1], ref["weight"]) for ref in refs]
+        found = [(ref["name"].removesuffix("-predictor")[-1], ref["weight"]) for ref in refs]
+        return found if len(dict(found)) == len(found) else [(found[0][0], 100)]
 
     @property
     def predictors(self) -> list[str]:

@@ -135,11 +135,11 @@ def _arms(gis: InferenceService, stable: Version, beside: Beside) -> tuple[split
 def _rules(gis: InferenceService, ledger: Ledger, beside: Beside) -> list[dict[str, Any]]:
     if splits(gis, ledger) and gis.spec.ab is not None and ledger.stable is not None:
         return splitting.ab_rules(gis.spec.ab, *_arms(gis, ledger.stable, beside))
-    percent = WHOLE // 100
-    unit = percent if all(share % percent == 0 for _, share in ledger.weights) else 1  # people read 90 and 10
+    percent, weights = WHOLE // 100, splitting.two_places(ledger.weights)
+    unit = percent if all(share % percent == 0 for _, share in weights) else 1  # people read 90 and 10
     backends = [
         splitting.backend_ref(splitting.Backend(_service(gis, version), version.name), share // unit)
-        for version, share in ledger.weights
+        for version, share in weights
     ]
     return [{"backendRefs": backends}]
 

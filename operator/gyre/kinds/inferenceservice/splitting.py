@@ -1,4 +1,7 @@
-"""How callers come to their arm of an A/B comparison, and copies to a shadow: rules of the HTTPRoute. Pure.
+"""How callers come to a version, to their arm of an A/B comparison, and copies to a shadow: rules of the HTTPRoute. Pure.
+
+A route without an experiment has two places at all times, and each keeps its Envoy cluster for as long as the route lives: see
+`two_places`.
 
 The rules of an A/B route keep their shape for as long as it lives, so that each of Envoy's counters means one arm for ever:
 backend 0 of every rule is A, backend 1 is B, and only weights move. Most telling first:
@@ -27,12 +30,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gyre.adapters import kserve
 from gyre.adapters.exposition import Traffic
 from gyre.adapters.gateway import VERSION_HEADER
 from gyre.kinds.inferenceservice.experiments import Ab, AssignedBy
+
+Named = TypeVar("Named")
 
 COOKIE_SECONDS: Final = 30 * 24 * 3600
 DIGITS: Final = "0123456789abcdef"
@@ -85,6 +90,20 @@ def backend_ref(backend: Backend, weight: int, *, cookie: str = "") -> dict[str,
         "weight": weight,
         "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}],
     }
+
+
+def two_places(weights: Sequence[tuple[Named, int]]) -> tuple[tuple[Named, int], ...]:
+    """The same shares on two backends; who is alone has both, and the second as little of it as can be.
+
+    The gateway makes an Envoy cluster of each backend that has a weight and drops it with the backend. Envoy hears of the two
+    changes one after the other: while its routes still name a cluster that is gone it answers 500 (docs/decisions/0011). So no
+    backend ever comes or goes, it only changes its Service; and as the second has next to nothing before a candidate comes,
+    next to nothing is counted for the wrong version while Envoy takes up the change.
+    """
+    if len(weights) != 1:
+        return tuple(weights)
+    ((alone, share),) = weights
+    return ((alone, share - 1), (alone, 1))
 
 
 def mirrored(rules: Sequence[Mapping[str, Any]], mirror: Mirror | None) -> list[dict[str, Any]]:
