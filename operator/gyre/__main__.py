@@ -122,6 +122,22 @@ def explain(what: str, namespace: str) -> None:
     asyncio.run(look(what, namespace))
 
 
+@main.command()
+@click.argument("what", metavar="KIND/NAME")
+@click.option("-n", "--namespace", default="default", show_default=True)
+@click.option("--at", default="", metavar="TIME", help="As it was then: RFC 3339, such as 2026-11-23T08:00:00Z.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--verify", is_flag=True, help="Compute each decision again; exit status 1 when one differs.")
+def why(what: str, namespace: str, at: str, as_json: bool, verify: bool) -> None:
+    """Why this version serves (gis/), is the champion (mdl/), is as it is (mv/, tj/): from the cluster's objects alone."""
+    from rich.console import Console
+
+    from gyre.why import why as answer
+
+    if not _said(answer(what, namespace, at=at, as_json=as_json, verify=verify, console=Console())):
+        sys.exit(1)
+
+
 @main.group()
 def rollout() -> None:
     """How a canary is doing: read-only, and by the operator's own arithmetic."""
@@ -159,14 +175,14 @@ def rollout_plot(what: str, namespace: str, out: Path) -> None:
     print(out)
 
 
-def _said(command: Coroutine[Any, Any, None]) -> None:
+def _said(command: Coroutine[Any, Any, Any]) -> Any:
     """Runs it; what is wrong with the question, or with the cluster, is one line and exit status 1."""
     from kubernetes.aio.config import ConfigException
 
     from gyre.kube.errors import ApiError
 
     try:
-        asyncio.run(command)
+        return asyncio.run(command)
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:

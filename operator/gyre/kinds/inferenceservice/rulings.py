@@ -18,6 +18,7 @@ from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.policy import OnInconclusive
 from gyre.kinds.inferenceservice.reasons import Reason
 from gyre.kinds.inferenceservice.report import Happened
+from gyre.kinds.inferenceservice.words import percent
 from gyre.stats import judge
 from gyre.stats.eprocess import log_rates
 from gyre.stats.evidence import FLOOR_SHARES, floors
@@ -222,7 +223,8 @@ def _overdue(kept: Ruling) -> Again:
 def _from(kept: Ruling) -> str:
     if not kept.rollout.shares:
         return "the counts at each weight were not kept, so the evidence itself is taken as it is"
-    return f"the evidence from the counts at {len(kept.rollout.shares)} weights"
+    weights = ", ".join(percent(share.weight) for share in kept.rollout.shares)
+    return f"the evidence from the counts at {weights}"
 
 
 def _told(judgement: Judgement | None) -> str:

@@ -1,0 +1,108 @@
+"""What watches over it: cost and budgets, drift, objectives, retraining. Read from the statuses of those kinds. Pure.
+
+Where such an object is missing the fact is unknown, and the answer says which object would make it known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gyre.api import gvks
+from gyre.why.answer import Fact, Section, given, known, part, rows, unknown
+from gyre.why.world import RETRAIN_OF, Several, World
+
+
+def sections(world: World) -> tuple[Section, ...]:
+    if world.at is not None:
+        return ()  # these statuses tell how it is now, and no history of theirs is kept in them
+    return (Section("around", given(*_money(world), _drift(world), *_objectives(world), *_retraining(world))),)
+
+
+def _money(world: World) -> tuple[Fact, ...]:
+    cost = part(world.job.obj, "status", "cost")
+    priced = "the cost of the run is not in its status: a Provider with prices, and a run that ends after that, make it known"
+    return (
+        known("cost", cost, world.job.absent if world.job.obj is None and world.job.absent else priced),
+        _several(
+            "budgets", world.budgets, _budget, "no CostBudget is there: create one (kubectl explain costbudget.spec)"
+        ),
+    )
+
+
+def _budget(obj: Mapping[str, Any]) -> dict[str, Any]:
+    status: Mapping[str, Any] = obj.get("status") or {}
+    keys = ("spent", "committed", "left", "currency", "exhaustsAt", "action")
+    told = {key: status[key] for key in keys if status.get(key) not in (None, "")}
+    return {"name": _name(obj), **told, **_condition(obj, "Exhausted")}
+
+
+def _drift(world: World) -> Fact:
+    none = "no DriftMonitor watches the Model: create one with spec.modelRef.name"
+    return _several("drift", world.monitors, _monitor, none)
+
+
+def _monitor(obj: Mapping[str, Any]) -> dict[str, Any]:
+    status: Mapping[str, Any] = obj.get("status") or {}
+    if "drifted" not in status:
+        return {"name": _name(obj), "drifted": "unknown: it has not judged a window yet", **_condition(obj, "Ready")}
+    keys = ("drifted", "since", "impact", "dataBug", "window", "windowsSeen", "report")
+    worst = rows(status, "worst")
+    return {
+        "name": _name(obj),
+        **{key: status[key] for key in keys if status.get(key) is not None},
+        **({"worst": worst[0]} if worst else {}),
+    }
+
+
+def _objectives(world: World) -> tuple[Fact, ...]:
+    if world.what.gvk != gvks.INFERENCE_SERVICE:
+        return ()
+    none = "no ServiceLevelObjective is stated for the service: create one"
+    return (_several("objectives", world.objectives, _objective, none),)
+
+
+def _objective(obj: Mapping[str, Any]) -> dict[str, Any]:
+    status: Mapping[str, Any] = obj.get("status") or {}
+    if not rows(status, "conditions"):
+        return {"name": _name(obj), "budgetLeft": "unknown: gyre has not looked at it yet"}
+    left = part(status, "budget", "remaining")
+    told = {"budgetLeft": left if left is not None else "unknown: too few events"}
+    return {"name": _name(obj), **told, **_condition(obj, "Burning"), **_condition(obj, "Exhausted")}
+
+
+def _retraining(world: World) -> tuple[Fact, ...]:
+    if world.model.obj is None:
+        return (unknown("retrained", world.model.absent),)
+    status: Mapping[str, Any] = world.model.obj.get("status") or {}
+    job_of = part(world.job.obj, "metadata", "labels", RETRAIN_OF)
+    trigger = status.get("lastTrigger")
+    no_rule = (
+        "spec.retrain of the Model is not set"
+        if not part(world.model.obj, "spec", "retrain")
+        else "it has not fired yet"
+    )
+    return given(
+        Fact("retrainOf", job_of) if job_of else None,
+        known("lastTrigger", trigger, no_rule),
+        known("suppressed", status.get("suppressed"), "") if status.get("suppressed") else None,
+        Fact("retrainings", [_name(job) for job in world.retrained.objects]) if world.retrained.objects else None,
+    )
+
+
+def _several(name: str, found: Several, tell: Any, otherwise: str) -> Fact:
+    if found.absent:
+        return unknown(name, found.absent)
+    return known(name, [tell(obj) for obj in found.objects], otherwise)
+
+
+def _name(obj: Mapping[str, Any]) -> str:
+    return str(part(obj, "metadata", "name") or "")
+
+
+def _condition(obj: Mapping[str, Any], type: str) -> dict[str, Any]:
+    found = next((row for row in rows(obj, "status", "conditions") if row.get("type") == type), None)
+    if found is None:
+        return {}
+    key = type[0].lower() + type[1:]
+    return {key: found.get("status"), **({f"{key}Because": found["message"]} if found.get("message") else {})}
