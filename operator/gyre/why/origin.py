@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gyre.api import gvks
 from gyre.why.answer import Fact, Section, given, known, part, rows, stamp, unknown
 from gyre.why.world import World
 
-BY_HAND = (
-    "it was registered without: the spec of a ModelVersion never changes, so register a new one with spec.lineage.{}"
-)
+NOT_GIVEN: Final = "it was registered without spec.{}, and never changes: register a new version with it"
 
 
 def sections(world: World) -> tuple[Section, ...]:
