@@ -106,6 +106,9 @@ def _champion(world: World) -> Iterator[Check]:
     count = f"of {len(world.versions.objects)} versions"
     by = f"{metric} {count}" if metric else f"the time {count}, since no objective is stated"
     found, told = chosen(replace(world, at=None)), model.status.champion
+    if told and told.name not in {view.name for view in map(ModelVersionView.of, world.versions.objects)}:
+        yield Check.of(f"champion of Model {name}", None, f"{told.name} is gone, and gyre has not looked since")
+        return
     said = (told.name, told.digest) if told else None
     yield _same(f"champion of Model {name}", (found.name, found.digest or None) if found else None, said, by)
     views = sorted(map(ModelVersionView.of, world.versions.objects), key=lambda view: (view.time, view.name))
