@@ -151,6 +151,8 @@ class Entry:
     digest: str
     by: str = ""
     why: str = ""
+    started: datetime | None = None
+    """When the rollout began that this is the end of: with the digest, its name for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +226,9 @@ class Ledger:
     def taken_over(self, now: datetime, event: Happened, why: str, *, warm_until: datetime | None = None) -> Ledger:
         """The candidate is the stable version; the one before it stays warm."""
         assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
-        candidate, by = self.rollout.candidate, self.rollout.by
-        after = replace(self, rollout=None)
-        return after.with_stable(candidate, now, warm_until=warm_until).noted(now, event, candidate, by, why)
+        rollout, after = self.rollout, replace(self, rollout=None)
+        served = after.with_stable(rollout.candidate, now, warm_until=warm_until)
+        return served.noted(now, event, rollout.candidate, rollout.by, why, rollout.started)
 
     def with_stable(self, version: Version, now: datetime, *, warm_until: datetime | None) -> Ledger:
         warm = self._warm_without(version.digest)
@@ -237,18 +239,19 @@ class Ledger:
     def rolled_back(self, now: datetime, cause: str, message: str) -> Ledger:
         """The candidate is out, its digest quarantined."""
         assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
-        bad, by = self.rollout.candidate, self.rollout.by
+        bad, by, started = self.rollout.candidate, self.rollout.by, self.rollout.started
         entry = Quarantined(bad.digest, bad.name, milliseconds(now), cause, clip(message, LONGEST))
         others = tuple(known for known in self.quarantined if known.digest != bad.digest)
         after = replace(self, rollout=None, quarantined=(*others, entry)[-KEPT_QUARANTINED:])
-        return after.noted(now, Happened.ROLLED_BACK, bad, by, f"{cause}: {message}")
+        return after.noted(now, Happened.ROLLED_BACK, bad, by, f"{cause}: {message}", started)
 
     def ruled(self, ruling: Ruling) -> Ledger:
         return replace(self, rulings=(*self.rulings, ruling)[-KEPT_RULINGS:])
 
     def abandoned(self, now: datetime, by: str, why: str) -> Ledger:
         assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
-        return replace(self, rollout=None).noted(now, Happened.ABANDONED, self.rollout.candidate, by, why)
+        rollout, after = self.rollout, replace(self, rollout=None)
+        return after.noted(now, Happened.ABANDONED, rollout.candidate, by, why, rollout.started)
 
     def freed(self, digests: frozenset[str], value: str, now: datetime) -> Ledger:
         """Out of quarantine, and the annotation's value remembered."""
@@ -264,8 +267,11 @@ class Ledger:
         """Without the warm versions whose time has come, unless it is the digest that is asked for again at this moment."""
         return replace(self, warm=tuple(e for e in self.warm if e.until > now or e.version.digest == asked))
 
-    def noted(self, now: datetime, event: Happened, version: Version, by: str, why: str) -> Ledger:
-        entry = Entry(milliseconds(now), event, version.name, version.digest, clip(by, 128), clip(why, LONGEST))
+    def noted(
+        self, now: datetime, event: Happened, version: Version, by: str, why: str, started: datetime | None = None
+    ) -> Ledger:
+        at, said = milliseconds(now), clip(why, LONGEST)
+        entry = Entry(at, event, version.name, version.digest, clip(by, 128), said, started)
         return replace(self, history=(*self.history, entry)[-KEPT_HISTORY:])
 
     def _warm_without(self, digest: str) -> tuple[Warm, ...]:
