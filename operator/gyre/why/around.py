@@ -6,6 +6,7 @@ Where such an object is missing the fact is unknown, and the answer says which o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gyre.api import gvks
@@ -20,14 +21,33 @@ def sections(world: World) -> tuple[Section, ...]:
 
 
 def _money(world: World) -> tuple[Fact, ...]:
-    cost = part(world.job.obj, "status", "cost")
-    priced = "the cost of the run is not in its status: a Provider with prices, and a run that ends after that, make it known"
-    return (
-        known("cost", cost, world.job.absent if world.job.obj is None and world.job.absent else priced),
-        _several(
-            "budgets", world.budgets, _budget, "no CostBudget is there: create one (kubectl explain costbudget.spec)"
-        ),
-    )
+    covering = replace(world.budgets, objects=tuple(obj for obj in world.budgets.objects if _covers(obj, world)))
+    none = "no CostBudget covers it: create one whose spec.scope does"
+    return _cost(world, covering), _several("budgets", covering, _budget, none)
+
+
+def _covers(budget: Mapping[str, Any], world: World) -> bool:
+    """Whether the budget is for the namespace and labels of the run, or of what was asked about."""
+    namespaces = part(budget, "spec", "scope", "namespaces") or ()
+    wanted: Mapping[str, str] = part(budget, "spec", "scope", "labels") or {}
+    labels: Mapping[str, str] = part(world.job.obj or world.service.obj, "metadata", "labels") or {}
+    return (not namespaces or world.what.namespace in namespaces) and wanted.items() <= labels.items()
+
+
+def _cost(world: World, budgets: Several) -> Fact:
+    """Of the run, as the books of a budget that covers it have it."""
+    if world.job.obj is None:
+        return unknown("cost", world.job.absent)
+    if budgets.absent:
+        return unknown("cost", budgets.absent)
+    me = (gvks.TRAINING_JOB.kind, world.what.namespace, _name(world.job.obj))
+    for budget in budgets.objects:
+        currency = part(budget, "status", "currency")
+        for row in rows(budget, "status", "owners"):
+            if (row.get("kind"), row.get("namespace"), row.get("name")) == me:
+                return Fact("cost", {"run": row.get("cost"), "currency": currency, "by": _name(budget)})
+    why = "no CostBudget that covers the run lists it: a Provider with prices and a CostBudget over its time make it known"
+    return unknown("cost", why)
 
 
 def _budget(obj: Mapping[str, Any]) -> dict[str, Any]:

@@ -138,7 +138,10 @@ def test_drift_objectives_budgets_and_retraining_are_told_when_somebody_watches(
     slo = {"conditions": [exhausted], "budget": {"remaining": "0.42"}}
     put(cluster, OBJECTIVE, "late", {"serviceRef": {"name": "late"}}, slo)
     money = {"spent": "12.50", "left": "87.50", "currency": "EUR", "action": "None"}
-    put(cluster, BUDGET, "team", {}, money)
+    owners = [{"kind": "TrainingJob", "namespace": NS, "name": "flights", "cost": "3.20"}]
+    put(cluster, BUDGET, "team", {"scope": {"namespaces": [NS]}}, {**money, "owners": owners})
+    put(cluster, BUDGET, "others", {"scope": {"namespaces": ["elsewhere"]}}, money)
+    put(cluster, BUDGET, "labelled", {"scope": {"labels": {"gyre.dev/team": "x"}}}, money)
     model = cluster.objects[MODEL]
     trigger = {"kind": "Drift", "time": "2026-11-23T07:10:00Z", "job": "flights-retrain-1"}
     cluster.put(gvks.MODEL, {**model, "status": {**model["status"], "lastTrigger": trigger}})
@@ -147,7 +150,8 @@ def test_drift_objectives_budgets_and_retraining_are_told_when_somebody_watches(
     assert around["drift"][0]["drifted"] is True
     assert around["objectives"][0]["budgetLeft"] == "0.42"
     assert around["objectives"][0]["exhausted"] == "False"
-    assert around["budgets"][0] == {"name": "team", **money}
+    assert around["budgets"] == [{"name": "team", **money}], "those of others say nothing about it"
+    assert around["cost"] == {"run": "3.20", "currency": "EUR", "by": "team"}
     assert around["lastTrigger"] == trigger
 
 
