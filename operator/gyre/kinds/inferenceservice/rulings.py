@@ -153,6 +153,9 @@ def _judged(kept: Ruling) -> Again | None:
         return None if kept.judgement is None else Again(False, "there is a judgement, and no evidence that it is of")
     evidence = Evidence.from_json(dict(kept.rollout.evidence))
     found = judge.judge(evidence, kept.policy)
+    sides = ((evidence.stable, kept.rollout.stable), (evidence.candidate, kept.rollout.candidate_counts))
+    if any((told.requests, told.errors) != (seen.requests, seen.errors) for told, seen in sides):
+        return Again(False, f"the evidence is of {evidence.candidate}, and {kept.rollout.candidate_counts} was counted")
     if found != kept.judgement:
         return Again(False, f"the evidence gives {_told(found)}, and {_told(kept.judgement)} was written down")
     return _counted(kept, evidence)
