@@ -52,8 +52,8 @@ def gyre(cluster: Cluster, namespace: str, replicas: Replicas, tmp_path: Path) -
         for obj in origin.all(gvk):
             stored(cluster, namespace, gvk, obj)
     stored(cluster, namespace, gvks.MODEL_VERSION, story.cluster.objects[Ref(gvks.MODEL_VERSION, "ml", "delays-a")])
-    for gvk in MAY_READ:
-        cluster.list(gvk, namespace)  # the storage of a new CRD answers 429 to its first lists; this asks until it does not
+    for gvk in MAY_READ:  # the storage of a new CRD answers 429 to its first lists; this asks until it does not
+        cluster.list(gvk, namespace)
     kubeconfig = reader(cluster, namespace)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
