@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from gyre.api import gvks
 from gyre.why.answer import Fact, Section, given, known, part, rows, unknown
 from gyre.why.world import RETRAIN_OF, Several, World
+
+TRIGGER: Final = ("trigger", "why", "time", "job", "outcome")
+"""What `status.retrain` of a Model says of the newest trigger, each after the word `last`."""
 
 
 def sections(world: World) -> tuple[Section, ...]:
@@ -94,18 +97,18 @@ def _objective(obj: Mapping[str, Any]) -> dict[str, Any]:
 def _retraining(world: World) -> tuple[Fact, ...]:
     if world.model.obj is None:
         return (unknown("retrained", world.model.absent),)
-    status: Mapping[str, Any] = world.model.obj.get("status") or {}
+    told: Mapping[str, Any] = part(world.model.obj, "status", "retrain") or {}
     job_of = part(world.job.obj, "metadata", "labels", RETRAIN_OF)
-    trigger = status.get("lastTrigger")
-    no_rule = (
-        "spec.retrain of the Model is not set"
-        if not part(world.model.obj, "spec", "retrain")
-        else "it has not fired yet"
-    )
+    set_up = part(world.model.obj, "spec", "retrain") is not None
+    otherwise = "no trigger has fired yet" if set_up else "spec.retrain of the Model is not set"
+    last = {
+        key: told[f"last{key[0].upper()}{key[1:]}"] for key in TRIGGER if told.get(f"last{key[0].upper()}{key[1:]}")
+    }
     return given(
         Fact("retrainOf", job_of) if job_of else None,
-        known("lastTrigger", trigger, no_rule),
-        known("suppressed", status.get("suppressed"), "") if status.get("suppressed") else None,
+        known("lastTrigger", last, otherwise),
+        Fact("worth", told["worth"]) if told.get("worth") else None,
+        Fact("suppressed", told["suppressed"]) if told.get("suppressed") else None,
         Fact("retrainings", [_name(job) for job in world.retrained.objects]) if world.retrained.objects else None,
     )
 

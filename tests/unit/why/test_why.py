@@ -143,8 +143,10 @@ def test_drift_objectives_budgets_and_retraining_are_told_when_somebody_watches(
     put(cluster, BUDGET, "others", {"scope": {"namespaces": ["elsewhere"]}}, money)
     put(cluster, BUDGET, "labelled", {"scope": {"labels": {"gyre.dev/team": "x"}}}, money)
     model = cluster.objects[MODEL]
-    trigger = {"kind": "Drift", "time": "2026-11-23T07:10:00Z", "job": "flights-retrain-1"}
-    cluster.put(gvks.MODEL, {**model, "status": {**model["status"], "lastTrigger": trigger}})
+    told = {"lastTrigger": "Drift", "lastTime": "2026-11-23T07:10:00Z", "lastJob": "flights-retrain-1"}
+    suppressed = [{"trigger": "Schedule", "why": "cooldown"}]
+    status = {**model["status"], "retrain": {**told, "suppressed": suppressed}}
+    cluster.put(gvks.MODEL, {**model, "status": status})
     around = says(ask(cluster, GIS))["around"]
     assert around["drift"][0]["worst"] == worst[0]
     assert around["drift"][0]["drifted"] is True
@@ -152,7 +154,8 @@ def test_drift_objectives_budgets_and_retraining_are_told_when_somebody_watches(
     assert around["objectives"][0]["exhausted"] == "False"
     assert around["budgets"] == [{"name": "team", **money}], "those of others say nothing about it"
     assert around["cost"] == {"run": "3.20", "currency": "EUR", "by": "team"}
-    assert around["lastTrigger"] == trigger
+    assert around["lastTrigger"] == {"trigger": "Drift", "time": "2026-11-23T07:10:00Z", "job": "flights-retrain-1"}
+    assert around["suppressed"] == suppressed
 
 
 def test_a_budget_and_a_monitor_that_were_not_looked_at_say_nothing_good():
