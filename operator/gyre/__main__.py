@@ -122,6 +122,54 @@ def explain(what: str, namespace: str) -> None:
     asyncio.run(look(what, namespace))
 
 
+@main.command()
+@click.argument("what", metavar="KIND/NAME")
+@click.option("-n", "--namespace", default="default", show_default=True)
+@click.option("--at", default="", metavar="TIME", help="As it was then: RFC 3339, such as 2026-11-23T08:00:00Z.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--verify", is_flag=True, help="Compute each decision again; exit status 1 when one differs.")
+def why(what: str, namespace: str, at: str, as_json: bool, verify: bool) -> None:
+    """Why this version serves (gis/), is the champion (mdl/), is as it is (mv/, tj/): from the cluster's objects alone."""
+    from rich.console import Console
+
+    from gyre.why import why as answer
+
+    if not _said(answer(what, namespace, at=at, as_json=as_json, verify=verify, console=Console())):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("what", metavar="mv/NAME")
+@click.option("-n", "--namespace", default="default", show_default=True)
+def bom(what: str, namespace: str) -> None:
+    """Print a ModelVersion's bill of materials: CycloneDX 1.6, with its model card, data, image and code."""
+    from gyre.lineage import print_bom
+
+    click.echo(_said(print_bom(what, namespace)))
+
+
+@main.group()
+def lineage() -> None:
+    """Where models come from, told to other programs: read-only."""
+
+
+@lineage.command("export")
+@click.option("-n", "--namespace", default="", help="One namespace. Default: all.")
+@click.option("--file", "to_file", type=click.Path(path_type=Path, dir_okay=False), help="One event a line.")
+@click.option(
+    "--http", "to_url", default="", metavar="URL", help="An OpenLineage endpoint; its key in OPENLINEAGE_API_KEY."
+)
+@click.option("--since", default="", metavar="TIME", help="Only what happened from then on: RFC 3339.")
+def lineage_export(namespace: str, to_file: Path | None, to_url: str, since: str) -> None:
+    """OpenLineage events of runs, data and promotions; the same again each time. Needs gyre-operator[lineage]."""
+    from gyre.lineage import export
+
+    if to_file is None and not to_url:
+        raise click.UsageError("say where to: --file PATH, --http URL, or both")
+    count = _said(export(namespace, since, to_file=to_file, to_url=to_url))
+    click.echo(f"{count} events")
+
+
 @main.group()
 def rollout() -> None:
     """How a canary is doing: read-only, and by the operator's own arithmetic."""
@@ -159,20 +207,21 @@ def rollout_plot(what: str, namespace: str, out: Path) -> None:
     print(out)
 
 
-def _said(command: Coroutine[Any, Any, None]) -> None:
+def _said(command: Coroutine[Any, Any, Any]) -> Any:
     """Runs it; what is wrong with the question, or with the cluster, is one line and exit status 1."""
     from kubernetes.aio.config import ConfigException
 
     from gyre.kube.errors import ApiError
 
     try:
-        asyncio.run(command)
+        return asyncio.run(command)
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
+        extra = {"matplotlib": "plot", "openlineage": "lineage"}.get((error.name or "").partition(".")[0])
+        if extra is None:
             raise
-        raise click.ClickException("pictures need matplotlib: pip install 'gyre-operator[plot]'") from error
+        raise click.ClickException(f"this needs {error.name}: pip install 'gyre-operator[{extra}]'") from error
     except ConfigException as error:
         raise click.ClickException(f"no cluster: {error}") from error
     except (LookupError, ValueError, ApiError) as error:

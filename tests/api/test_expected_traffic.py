@@ -15,8 +15,8 @@ from gyre.api.effects import Ref
 from gyre.api.gvks import INFERENCE_SERVICE
 from gyre.api.schema import crd
 from gyre.kinds.inferenceservice import warning
-from gyre.kinds.inferenceservice.looking import policy_of
 from gyre.kinds.inferenceservice.model import InferenceService
+from gyre.kinds.inferenceservice.rulings import policy_of
 from gyre.stats.power import rollout_hours
 
 SLOW = {"deadline": "1m", "interval": "10s", "expectedTraffic": {"requestsPerSecond": "2"}}

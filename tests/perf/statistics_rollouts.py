@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from tests.perf.statistics_runs import NONE, PROMOTE, ROLLBACK, Outcome, World, outcome
 
-from gyre.kinds.inferenceservice.looking import EVEN
+from gyre.kinds.inferenceservice.rulings import EVEN
 from gyre.stats import judge
 from gyre.stats.judge import Evidence, Policy
 

@@ -12,7 +12,9 @@ from tests.sweep.world import World
 
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP, ENDPOINT_SLICE, HTTP_ROUTE, KSERVE_SERVICE
-from gyre.kinds.inferenceservice.ledger import WHOLE
+from gyre.kinds.inferenceservice import memory, rulings
+from gyre.kinds.inferenceservice.ledger import KEPT_RULINGS, WHOLE
+from gyre.kinds.inferenceservice.report import Happened
 
 LEDGER = Ref(CONFIG_MAP, NS, "late-rollout")
 ROUTE = Ref(HTTP_ROUTE, NS, "late")
@@ -149,6 +151,20 @@ class VerdictsStay:
         self.lines, self.uid = now, live["metadata"]["uid"]
 
 
+def verdicts_are_explained(world: World) -> None:
+    """Each has what it was computed from, written in the same moment, and computed again it is the same."""
+    live = world.find(LEDGER)
+    ledger = memory.of(live).ledger if live else None
+    if ledger is None:
+        return
+    ended = [e.at for e in ledger.history if e.event in (Happened.PROMOTED, Happened.ROLLED_BACK)]
+    kept = [ruling.at for ruling in ledger.rulings if ruling.at >= ledger.history[0].at]
+    assert kept[-KEPT_RULINGS:] == ended[-KEPT_RULINGS:], f"{ended} ended, and {kept} is explained"
+    for ruling in ledger.rulings:
+        found = rulings.again(ruling)
+        assert found.equal is not False, found.why
+
+
 def shares_add_up(world: World) -> None:
     rollout = ledger_of(world).get("rollout") or {}
     assert 0 <= rollout.get("weight", 0) < WHOLE
@@ -164,6 +180,7 @@ def invariants(steps: tuple[int, ...]) -> tuple[Any, ...]:
         one_candidate,
         two_places,
         VerdictsStay(),
+        verdicts_are_explained,
         shares_add_up,
     )
 

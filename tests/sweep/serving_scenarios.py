@@ -29,7 +29,7 @@ CRASHES = Behaviour(crashes="CUDA error: out of memory")
 MISMATCH = Behaviour(
     crashes='{"version": 1, "error": {"class": "DigestMismatch", "message": "the files are of another digest"}}'
 )
-NUMBERS = ("why", "series.json", "message")
+NUMBERS = ("why", "series.json", "rulings.json", "message")
 """What was counted depends on when somebody looked; a verdict does not."""
 
 

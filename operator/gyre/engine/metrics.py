@@ -16,3 +16,8 @@ ERRORS = Counter("gyre_errors", "Reconciles that did not end well, by class of e
 OBJECTS = Gauge("gyre_objects", "Objects in the cache.", ["kind"])
 LEADER = Gauge("gyre_leader", "1 while this replica holds the lease.")
 SWEEP_FOUND = Counter("gyre_sweep_found", "Objects whose change no event had told us.", ["kind", "change"])
+CONDITIONS = Gauge(
+    "gyre_conditions",
+    "Objects by what is true of them, told by the replica that holds the lease.",
+    ["kind", "object_namespace", "type", "status", "reason"],
+)

@@ -21,8 +21,9 @@ from gyre.engine.cache import Cache
 from gyre.engine.clock import Monotonic, Now
 from gyre.engine.effects import NameTaken, NotLeader, Writer
 from gyre.engine.events import Recorder
-from gyre.engine.metrics import ERRORS, RECONCILE_SECONDS, RECONCILES
+from gyre.engine.metrics import CONDITIONS, ERRORS, RECONCILE_SECONDS, RECONCILES
 from gyre.engine.routing import Key
+from gyre.engine.tally import Tally
 from gyre.kube import errors
 
 log = logging.getLogger("gyre.decisions")
@@ -53,6 +54,7 @@ class Reconciler:
     ) -> None:
         self._kinds, self._cache, self._writer, self._recorder = kinds, cache, writer, recorder
         self._now, self._monotonic = now, monotonic
+        self._tally = Tally(CONDITIONS)
 
     async def reconcile(self, key: Key) -> Result:
         started = self._monotonic()
@@ -88,6 +90,7 @@ class Reconciler:
         while True:
             obj = self._cache.get(key.ref)
             if obj is None or obj["metadata"].get("deletionTimestamp"):
+                self._tally.gone(key.ref)
                 return Result(gone=obj is None), "Gone"
             try:
                 resource = kind.model.parse(obj)
@@ -137,6 +140,7 @@ class Reconciler:
         self, key: Key, kind: Kind[Any, Any], obj: Object, resource: Any, seen: Any, decision: Decision, manager: str
     ) -> bool:
         status = kind.summarize(resource, seen, decision, self._now())
+        self._tally.told(key.ref, status.get("conditions") or ())
         if status == obj.get("status"):
             return False
         await self._writer.status(key.ref, resource.uid, status, manager=manager)

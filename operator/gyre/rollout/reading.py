@@ -13,9 +13,9 @@ from typing import Any, Final
 from gyre.api.kind import Object
 from gyre.kinds.inferenceservice import memory
 from gyre.kinds.inferenceservice.ledger import Entry, Ledger, Rollout
-from gyre.kinds.inferenceservice.looking import judgement_of, policy_of
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.report import Happened
+from gyre.kinds.inferenceservice.rulings import judgement_of, policy_of
 from gyre.stats.judge import Counts, Evidence, Judgement, each_bad, each_good
 
 ENDS: Final = frozenset({Happened.PROMOTED, Happened.ROLLED_BACK, Happened.ABANDONED, Happened.SWITCHED})

@@ -14,6 +14,7 @@ from tests.unit.inferenceservice.worlds import SLOW, USUAL, Story, a_service, pr
 from gyre.adapters.kserve import CONTROLLER
 from gyre.api import gvks
 from gyre.api.effects import Ref
+from gyre.kinds.inferenceservice import rulings
 from gyre.kinds.inferenceservice.ledger import KEPT_HISTORY
 from gyre.kinds.inferenceservice.model import InferenceService
 
@@ -87,6 +88,9 @@ def check(story: Story, was_ready: set[str], before: dict[str, int]) -> None:
     named = {stable, ledger.rollout.candidate.digest[7] if ledger.rollout else ""} - {""}
     assert set(now) <= named | set(before)
     assert len(now) <= 2
+    for ruling in ledger.rulings:
+        found = rulings.again(ruling)
+        assert found.equal is not False, found.why
     status = story.status
     assert len(json.dumps(status).encode()) < 16 * 1024
     InferenceService.parse(story.cluster.objects[Ref(gvks.INFERENCE_SERVICE, "ml", "late")])

@@ -26,7 +26,7 @@ Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable,
     target, troubles               which, why not comparison   what A/B has shown     proof            that it is refused
     status                         what people read                                   warning          said at admission
     guarding                       reads of access                                    keysets          keys of tokens
-                                                                                      shadowing        where copies go
+    rulings                        why it ended                                      shadowing        where copies go
 """
 
 from __future__ import annotations

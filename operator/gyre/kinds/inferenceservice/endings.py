@@ -13,7 +13,7 @@ from typing import Final
 from gyre.api.effects import Note, NoteType
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
-from gyre.kinds.inferenceservice.ledger import Ledger, Rollout
+from gyre.kinds.inferenceservice.ledger import Ground, Ledger, Rollout
 from gyre.kinds.inferenceservice.memory import Point
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import RELEASE
@@ -21,6 +21,7 @@ from gyre.kinds.inferenceservice.observe import Observed
 from gyre.kinds.inferenceservice.policy import OnInconclusive, OnNewer
 from gyre.kinds.inferenceservice.reasons import Reason
 from gyre.kinds.inferenceservice.report import Happened
+from gyre.kinds.inferenceservice.rulings import ruling
 from gyre.kinds.inferenceservice.standing import standing, until
 from gyre.kinds.inferenceservice.troubles import Backend, trouble
 from gyre.kinds.inferenceservice.words import named
@@ -35,6 +36,7 @@ def promoted(
     now: datetime,
     why: str,
     *,
+    ground: Ground,
     series: Sequence[Point] | None = None,
 ) -> Decision:
     rollout, old = ledger.rollout, ledger.stable
@@ -42,6 +44,7 @@ def promoted(
     assert old is not None  # noqa: S101 - a first version is not promoted
     keep = gis.spec.keep_warm
     after = ledger.taken_over(now, Happened.PROMOTED, why, warm_until=now + keep if keep else None)
+    after = after.ruled(ruling(gis, rollout, old, now, Happened.PROMOTED, ground))
     warm = f"; {old.name} stays warm until {until(now + keep)}" if keep else ""
     message = clip(f"{named(rollout.candidate)} has all traffic now, after {named(old)}: {why}{warm}", LONGEST)
     effects = standing(gis, seen, after, series=series)
@@ -56,6 +59,7 @@ def rolled_back(
     cause: Reason,
     why: str,
     *,
+    ground: Ground,
     series: Sequence[Point] | None = None,
 ) -> Decision:
     """Back to the stable version alone. The digest is not tried again, whoever applies the same manifest."""
@@ -63,6 +67,8 @@ def rolled_back(
     assert rollout is not None  # noqa: S101 - asked by whoever calls
     bad = rollout.candidate
     after = ledger.rolled_back(now, cause.value, why)
+    if old is not None:
+        after = after.ruled(ruling(gis, rollout, old, now, Happened.ROLLED_BACK, ground, cause.value))
     stays = f"{named(old)} has all traffic" if old else "nothing is served"
     fix = f"register a version with other files, or annotate {RELEASE}={bad.digest[:19]}"
     message = clip(f"{named(bad)} was rolled back: {cause}: {why}; {stays}. To try again: {fix}", LONGEST)
@@ -97,7 +103,7 @@ def failed(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime)
     else:
         return None
     if not rollout.first:
-        return rolled_back(gis, seen, ledger, now, cause, why)
+        return rolled_back(gis, seen, ledger, now, cause, why, ground=Ground.PODS)
     wanted = seen.target.version
     if wanted is not None and wanted.digest != rollout.candidate.digest:
         return None  # another one may do better, and there is nothing to go back to
@@ -168,9 +174,10 @@ def overdue(
     passed = f"undecided after {policy.deadline}"
     if policy.on_inconclusive is OnInconclusive.ROLLBACK:
         why = f"{passed}; onInconclusive is Rollback"
-        return rolled_back(gis, seen, ledger, now, Reason.INCONCLUSIVE, why, series=series)
+        return rolled_back(gis, seen, ledger, now, Reason.INCONCLUSIVE, why, ground=Ground.DEADLINE, series=series)
     if policy.on_inconclusive is OnInconclusive.PROMOTE and not blind:
-        return promoted(gis, seen, ledger, now, f"{passed}; onInconclusive is Promote", series=series)
+        why = f"{passed}; onInconclusive is Promote"
+        return promoted(gis, seen, ledger, now, why, ground=Ground.DEADLINE, series=series)
     share = f"the weights stay, and {named(rollout.candidate)} is judged on"
     unknown = f" ({clip(blind, 300)})" if blind else ""
     fix = "set modelRef to the version that you want, or raise rollout.deadline"

@@ -16,11 +16,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from gyre.api.terms import clip
+from gyre.api.terms import Term, clip
+from gyre.kinds.inferenceservice.policy import OnInconclusive
 from gyre.kinds.inferenceservice.report import Happened
+from gyre.stats.judge import Judgement, Policy
 
 KEPT_HISTORY = 20
 KEPT_QUARANTINED = 32
+KEPT_RULINGS = 8
 LONGEST = 400
 WHOLE = 1000
 """Weights add up to this."""
@@ -43,6 +46,19 @@ class Counts:
 
     def plus(self, requests: int, errors: int) -> Counts:
         return Counts(self.requests + requests, self.errors + errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """All that both versions answered while the candidate had this weight: requests, errors, and those beyond each edge."""
+
+    weight: int
+    policy: Policy
+    """By which it was taken for evidence: spec.rollout may change on the way."""
+    stable: tuple[int, ...]
+    candidate: tuple[int, ...]
+    early: tuple[int, ...]
+    """Failures of the candidate that were told in a look before the requests they belong to: of errors, of each edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,40 @@ class Rollout:
     candidate_counts: Counts = Counts()
     in_step: int = 0
     """Requests of the candidate at this weight."""
+    shares: tuple[Share, ...] = ()
+    """The counts that the evidence was computed from, a line a weight: all of them, or none."""
+
+
+class Ground(Term):
+    """What a rollout was ended on."""
+
+    EVIDENCE = "Evidence", "the counts: `judge.py`, failing fast, maxBadRequests"
+    DEADLINE = "Deadline", "the deadline, and onInconclusive"
+    PODS = "Pods", "what its pods showed: a crash, other files than it says, not ready in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A promotion or rollback with all that it was computed from, so that anybody can compute it again: see rulings.py."""
+
+    at: datetime
+    event: Happened
+    ground: Ground
+    rollout: Rollout
+    """As it was then; without its sources, which tell nothing any more."""
+    against: Version
+    """The version that had the rest of the traffic."""
+    cause: str = ""
+    """Of a rollback."""
+    policy: Policy | None = None
+    judgement: Judgement | None = None
+    """None when it was never looked at."""
+    max_bad_requests: int | None = None
+    last: bool = False
+    """Whether it had the largest share that there is before all."""
+    deadline: float = 0.0
+    """Seconds from its start."""
+    on_inconclusive: OnInconclusive = OnInconclusive.HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +151,8 @@ class Entry:
     digest: str
     by: str = ""
     why: str = ""
+    started: datetime | None = None
+    """When the rollout began that this is the end of: with the digest, its name for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +168,8 @@ class Ledger:
     """The value of the releasing annotation that was obeyed: each value releases once."""
     history: tuple[Entry, ...] = ()
     """Oldest first."""
+    rulings: tuple[Ruling, ...] = ()
+    """Oldest first: what the newest promotions and rollbacks were computed from."""
 
     @property
     def needed(self) -> tuple[Version, ...]:
@@ -172,9 +226,9 @@ class Ledger:
     def taken_over(self, now: datetime, event: Happened, why: str, *, warm_until: datetime | None = None) -> Ledger:
         """The candidate is the stable version; the one before it stays warm."""
         assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
-        candidate, by = self.rollout.candidate, self.rollout.by
-        after = replace(self, rollout=None)
-        return after.with_stable(candidate, now, warm_until=warm_until).noted(now, event, candidate, by, why)
+        rollout, after = self.rollout, replace(self, rollout=None)
+        served = after.with_stable(rollout.candidate, now, warm_until=warm_until)
+        return served.noted(now, event, rollout.candidate, rollout.by, why, rollout.started)
 
     def with_stable(self, version: Version, now: datetime, *, warm_until: datetime | None) -> Ledger:
         warm = self._warm_without(version.digest)
@@ -185,15 +239,19 @@ class Ledger:
     def rolled_back(self, now: datetime, cause: str, message: str) -> Ledger:
         """The candidate is out, its digest quarantined."""
         assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
-        bad, by = self.rollout.candidate, self.rollout.by
+        bad, by, started = self.rollout.candidate, self.rollout.by, self.rollout.started
         entry = Quarantined(bad.digest, bad.name, milliseconds(now), cause, clip(message, LONGEST))
         others = tuple(known for known in self.quarantined if known.digest != bad.digest)
         after = replace(self, rollout=None, quarantined=(*others, entry)[-KEPT_QUARANTINED:])
-        return after.noted(now, Happened.ROLLED_BACK, bad, by, f"{cause}: {message}")
+        return after.noted(now, Happened.ROLLED_BACK, bad, by, f"{cause}: {message}", started)
+
+    def ruled(self, ruling: Ruling) -> Ledger:
+        return replace(self, rulings=(*self.rulings, ruling)[-KEPT_RULINGS:])
 
     def abandoned(self, now: datetime, by: str, why: str) -> Ledger:
         assert self.rollout is not None  # noqa: S101 - asked by every rule about a rollout
-        return replace(self, rollout=None).noted(now, Happened.ABANDONED, self.rollout.candidate, by, why)
+        rollout, after = self.rollout, replace(self, rollout=None)
+        return after.noted(now, Happened.ABANDONED, rollout.candidate, by, why, rollout.started)
 
     def freed(self, digests: frozenset[str], value: str, now: datetime) -> Ledger:
         """Out of quarantine, and the annotation's value remembered."""
@@ -209,8 +267,11 @@ class Ledger:
         """Without the warm versions whose time has come, unless it is the digest that is asked for again at this moment."""
         return replace(self, warm=tuple(e for e in self.warm if e.until > now or e.version.digest == asked))
 
-    def noted(self, now: datetime, event: Happened, version: Version, by: str, why: str) -> Ledger:
-        entry = Entry(milliseconds(now), event, version.name, version.digest, clip(by, 128), clip(why, LONGEST))
+    def noted(
+        self, now: datetime, event: Happened, version: Version, by: str, why: str, started: datetime | None = None
+    ) -> Ledger:
+        at, said = milliseconds(now), clip(why, LONGEST)
+        entry = Entry(at, event, version.name, version.digest, clip(by, 128), said, started)
         return replace(self, history=(*self.history, entry)[-KEPT_HISTORY:])
 
     def _warm_without(self, digest: str) -> tuple[Warm, ...]:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from typing import Any, Final
 
 from gyre.api.effects import Effect, Note
 from gyre.api.kind import Decision, Outcome
 from gyre.api.terms import clip
-from gyre.kinds.inferenceservice import counting, endings, memory
+from gyre.kinds.inferenceservice import counting, endings, memory, rulings
 from gyre.kinds.inferenceservice.counting import Readings
-from gyre.kinds.inferenceservice.ledger import WHOLE, Ledger, Rollout, milliseconds
+from gyre.kinds.inferenceservice.ledger import WHOLE, Ground, Ledger, Rollout, milliseconds
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.observe import Observed
 from gyre.kinds.inferenceservice.reasons import Reason
+from gyre.kinds.inferenceservice.rulings import judgement_of, policy_of
 from gyre.kinds.inferenceservice.standing import standing
 from gyre.kinds.inferenceservice.words import counted, named, percent, rate, summary
 from gyre.stats import judge
@@ -30,8 +30,6 @@ LONGEST: Final = 900
 FIRST_SHARE: Final = 10
 """Of WHOLE, with maxBadRequests: before anything is known."""
 LARGEST_SHARE: Final = WHOLE // 2
-EVEN: Final = 1e-9
-"""Logarithm of the evidence against a candidate up to which nothing speaks against it: an e-value of one."""
 WORTH_IT: Final = 1.25
 """A new weight begins a new count, so it should be larger by so much at least."""
 
@@ -46,25 +44,6 @@ class Held:
 
     def decision(self, *effects: Effect, after: float) -> Decision:
         return Decision(self.outcome, self.reason, clip(self.message, LONGEST), effects, after)
-
-
-def policy_of(gis: InferenceService) -> judge.Policy:
-    """Half of the way to the margin, as ratios go, is tolerated in latency: a better model may take a little longer."""
-    spec = gis.spec.rollout
-    return judge.Policy(
-        alpha=float(spec.alpha),
-        beta=float(spec.beta),
-        error_margin=float(spec.margins.error_rate),
-        latency_margin=float(spec.margins.latency),
-        error_floor=float(spec.margins.error_floor),
-        min_requests=spec.min_requests,
-        latency_tolerance=sqrt(spec.margins.latency),
-    )
-
-
-def judgement_of(gis: InferenceService, rollout: Rollout) -> Judgement | None:
-    """What the ledger's evidence says; None before the first look."""
-    return judge.judge(Evidence.from_json(dict(rollout.evidence)), policy_of(gis)) if rollout.evidence else None
 
 
 def first_weight(gis: InferenceService) -> int:
@@ -142,12 +121,11 @@ def look(
         return uncounted(gis, seen, ledger, now, found)
     ledger, rollout, judgement = found.ledger, found.rollout, found.judgement
     if against := _against(gis, rollout, judgement):
-        return endings.rolled_back(gis, seen, ledger, now, *against, series=found.series)
-    enough = rollout.in_step >= gis.spec.rollout.min_requests and judgement.bad <= EVEN
-    if enough and judgement.sample_ratio_ok and held is None:
-        if judgement.verdict is Verdict.PROMOTE and _last(gis, rollout):
+        return endings.rolled_back(gis, seen, ledger, now, *against, ground=Ground.EVIDENCE, series=found.series)
+    if held is None and rulings.enough(rollout, judgement, gis.spec.rollout.min_requests):
+        if judgement.verdict is Verdict.PROMOTE and rulings.last(gis, rollout):
             why = f"not as bad as the margins ({summary(judgement)}); {counted(rollout)}"
-            return endings.promoted(gis, seen, ledger, now, why, series=found.series)
+            return endings.promoted(gis, seen, ledger, now, why, ground=Ground.EVIDENCE, series=found.series)
         more = _more(gis, rollout)
         if more and now < rollout.started + gis.spec.rollout.deadline:
             return stepped(gis, seen, ledger, now, step=rollout.step + 1, weight=more, series=found.series)
@@ -183,6 +161,7 @@ def _taken(gis: InferenceService, seen: Observed, ledger: Ledger, readings: Read
         stable=rollout.stable.plus(new.stable.requests, new.stable.errors),
         candidate_counts=rollout.candidate_counts.plus(new.candidate.requests, new.candidate.errors),
         in_step=rollout.in_step + new.candidate.requests,
+        shares=rulings.shared(rollout, taken, policy),
     )
     judgement, looked = judge.judge(evidence, policy), after.rollout
     assert looked is not None  # noqa: S101 - it had one
@@ -206,26 +185,14 @@ def _point(rollout: Rollout, judgement: Judgement) -> dict[str, Any]:
 
 
 def _against(gis: InferenceService, rollout: Rollout, judgement: Judgement) -> tuple[Reason, str] | None:
-    """Why it is out, if it is. An outage that both versions share is nobody's fault."""
-    mine, other = rollout.candidate_counts, rollout.stable
-    # Simulated with an outage of both, half of all requests failing: 48 % false alarms when half of the stable version's failures
-    # exculpate the candidate, none when a quarter does.
-    if judge.failing_fast(mine.requests, mine.errors) and 4 * other.errors <= other.requests:
-        return Reason.FAILS_FAST, counted(rollout)
-    if judgement.verdict is Verdict.ROLLBACK and judgement.sample_ratio_ok:  # counts of other weights prove nothing
-        cause = Reason.MORE_ERRORS if judgement.by == judge.ERRORS else Reason.SLOWER
-        return cause, f"{summary(judgement)} by {judgement.by}; {counted(rollout)}"
+    """Why it is out, if it is, as a word and as people read it."""
     budget = gis.spec.rollout.max_bad_requests
-    if budget is not None and _extra(rollout) > budget:
-        return Reason.BAD_REQUESTS_SPENT, f"{counted(rollout)}; maxBadRequests is {budget}"
-    return None
-
-
-def _extra(rollout: Rollout) -> float:
-    """Failed requests beyond those that the stable version would have failed as well."""
-    mine, other = rollout.candidate_counts, rollout.stable
-    usual = other.errors / other.requests if other.requests else 0.0
-    return mine.errors - usual * mine.requests
+    cause = rulings.against(rollout, judgement, budget)
+    if cause is None or cause is Reason.FAILS_FAST:
+        return (cause, counted(rollout)) if cause else None
+    if cause is Reason.BAD_REQUESTS_SPENT:
+        return cause, f"{counted(rollout)}; maxBadRequests is {budget}"
+    return cause, f"{summary(judgement)} by {judgement.by}; {counted(rollout)}"
 
 
 def _distrusted(gis: InferenceService, rollout: Rollout) -> Held:
@@ -249,17 +216,13 @@ def _silence(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetim
     return Decision.progressing(Reason.JUDGING, message, *standing(gis, seen, ledger), after=after)
 
 
-def _last(gis: InferenceService, rollout: Rollout) -> bool:
-    return gis.spec.rollout.max_bad_requests is not None or rollout.step + 1 >= len(gis.spec.rollout.weights)
-
-
 def _more(gis: InferenceService, rollout: Rollout) -> int | None:
     """The next share, of WHOLE; None when there is none, or none that is worth a new count."""
     budget, spec = gis.spec.rollout.max_bad_requests, gis.spec.rollout
     if budget is None:
         following = spec.weights[rollout.step + 1 :]
         return following[0] * WHOLE // 100 if following else None
-    left = max(0, round(budget - max(0.0, _extra(rollout))))
+    left = max(0, round(budget - max(0.0, rulings.excess(rollout))))
     evidence = Evidence.from_json(dict(rollout.evidence))
     share = judge.next_weight(evidence, policy_of(gis), left, rate(rollout), spec.interval.total_seconds())
     wanted = min(LARGEST_SHARE, int(share * WHOLE))

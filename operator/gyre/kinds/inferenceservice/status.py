@@ -18,7 +18,6 @@ from gyre.kinds.inferenceservice import comparison, desired
 from gyre.kinds.inferenceservice.decide import access
 from gyre.kinds.inferenceservice.experiments import AbReport
 from gyre.kinds.inferenceservice.ledger import Entry, Ledger, Rollout
-from gyre.kinds.inferenceservice.looking import judgement_of
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.observe import Observed
 from gyre.kinds.inferenceservice.reasons import Reason
@@ -34,6 +33,7 @@ from gyre.kinds.inferenceservice.report import (
     Served,
     Warm,
 )
+from gyre.kinds.inferenceservice.rulings import judgement_of
 from gyre.kinds.inferenceservice.standing import believed, unconfirmed
 from gyre.kinds.inferenceservice.troubles import trouble
 from gyre.kinds.inferenceservice.words import e_value, eta, named, percent, summary
