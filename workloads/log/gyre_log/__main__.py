@@ -31,6 +31,8 @@ LEAVE_SECONDS: Final = 20.0
 """To store what is there; the pod's grace period is longer."""
 FINISH_SECONDS: Final = 5
 """For requests in flight when the port is closed."""
+KEEP_ALIVE_SECONDS: Final = 3700
+"""A quiet predictor's connection is kept, or its next batch would fail on it first."""
 PATIENCE_SECONDS: Final = 600
 """For the process before this one to let go of the journal."""
 
@@ -67,6 +69,7 @@ async def serve(settings: Settings) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=FINISH_SECONDS,
     )
     signal.signal(
