@@ -28,7 +28,11 @@ class Store:
 
     def check(self, service: str) -> None:
         """Raises OSError when nothing can be written there."""
-        check_writable(self.files, f"{self.root}/service={service}")
+        folder = f"{self.root}/service={service}"
+        if self.local:
+            check_writable(self.files, folder)
+        else:  # it stays: what deletes an object by Arrow writes its folder in its place
+            self.put(f"service={service}/.gyre-writable", pa.py_buffer(b"gyre"))
 
     def put(self, path: str, content: pa.Buffer) -> None:
         """Raises OSError. Aside and renamed in a folder; in a bucket one object, which appears when its upload is complete."""
