@@ -11,7 +11,7 @@ import os
 import secrets
 from typing import Final
 
-from cluster import binaries, images
+from cluster import images
 from cluster.additions import Addition
 from cluster.kubectl import get
 from cluster.layout import Layout

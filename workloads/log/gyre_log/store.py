@@ -23,7 +23,10 @@ from gyre_train.storage import check_writable, open_storage
 class Store:
     def __init__(self, root: str, s3: S3 | None) -> None:
         self.files: Any
-        self.files, self.root = open_storage(root, s3)
+        # Else AWS' client sends each object in chunks with a checksum behind it, which many other stores do not know.
+        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+        # Delayed: what is small is one PUT, and no upload in parts is begun for it.
+        self.files, self.root = open_storage(root, s3, allow_delayed_open=True)
         self.local = isinstance(self.files, fs.LocalFileSystem)
 
     def check(self, service: str) -> None:
