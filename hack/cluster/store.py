@@ -82,8 +82,8 @@ def _pod(image: str, program: str) -> Object:
     }
     home = {"name": "HOME", "value": "/tmp"}
     given = [{"name": key, "valueFrom": {"secretKeyRef": {"name": NAME, "key": key}}} for key in KEYS]
-    # By the environment, so that no list of processes shows it.
-    pair = {"name": "RCLONE_AUTH_KEY", "value": ",".join(f"$({key})" for key in KEYS)}
+    # By the environment, so that no list of processes shows it; quoted, or rclone takes the pair for a list of two pairs.
+    pair = {"name": "RCLONE_AUTH_KEY", "value": '"' + ",".join(f"$({key})" for key in KEYS) + '"'}
     server = {
         **common,
         "name": NAME,
