@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,22 @@ def test_a_message_that_is_none_is_refused(tmp_path: Path, content: bytes, heade
 )
 def test_a_time_that_no_clock_can_mean_is_that_of_arrival(time: Any):
     assert one(asked("r1", time=time)).time == NOW
+
+
+def test_a_body_that_does_not_come_keeps_no_room_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gyre_log.application.BODY_SECONDS", 0.01)
+    world = World(tmp_path)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"["
+        await asyncio.Event().wait()
+
+    async def story(world: World) -> None:
+        told = await world.client.post("/events", content=never(), headers={"content-type": BATCH})
+        assert (told.status_code, told.headers["retry-after"]) == (503, "5")
+        assert (await world.send(*exchange("r1"))).status_code == 202
+
+    world.run(story)
 
 
 def test_a_time_in_another_zone_is_kept_in_utc():

@@ -6,7 +6,9 @@ Promises   2xx is answered only for what is durable; a body is held in memory on
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -25,13 +27,32 @@ MOST_LABELS: Final = 50_000
 TOLD: Final = 3
 """Refusals that an answer names."""
 RETRY_AFTER: Final = {"retry-after": "5"}
+AT_ONCE: Final = 8
+"""Messages that are in memory at once: as many as the pod's memory has room for, at their largest."""
+BODY_SECONDS: Final = 30.0
+"""For a message to arrive whole."""
 
 
 def application(collector: Collector, registry: CollectorRegistry) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    limit = collector.settings.max_body_bytes
+    limit, room = collector.settings.max_body_bytes, asyncio.Semaphore(AT_ONCE)
+
+    async def roomy(take: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+        async with room:
+            try:
+                return await take(request)
+            except Full as full:
+                return JSONResponse({"error": str(full)}, 429, RETRY_AFTER)
+            except Unavailable as unavailable:
+                return JSONResponse({"error": str(unavailable)}, 503, RETRY_AFTER)
 
     async def take_events(request: Request) -> Response:
+        return await roomy(its_events, request)
+
+    async def take_labels(request: Request) -> Response:
+        return await roomy(its_labels, request)
+
+    async def its_events(request: Request) -> Response:
         try:
             content = await body(request, limit)
             found = events(request.headers.get("content-type", ""), request.headers, content, collector.clock())
@@ -44,7 +65,7 @@ def application(collector: Collector, registry: CollectorRegistry) -> FastAPI:
         records = [half(event, collector.settings.masking) for event in wanted]
         return await taken(collector, records, wrong, len(found))
 
-    async def take_labels(request: Request) -> Response:
+    async def its_labels(request: Request) -> Response:
         try:
             given = parsed(await body(request, limit))
             if not isinstance(given, list) or len(given) > MOST_LABELS:
@@ -86,16 +107,20 @@ def application(collector: Collector, registry: CollectorRegistry) -> FastAPI:
 
 
 async def body(request: Request, limit: int) -> bytes:
-    """Raises Refused when it is too large."""
+    """Raises Refused when it is too large, Unavailable when it does not come: who sent it may have better luck again."""
     too_large = f"the body is larger than {limit} bytes: send fewer at once"
     if request.headers.get("content-length", "0").isdigit() and int(request.headers.get("content-length", "0")) > limit:
         raise Refused("size", too_large)
     parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > limit:
-            raise Refused("size", too_large)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise Refused("size", too_large)
+    except TimeoutError as error:
+        raise Unavailable(f"the body did not arrive within {BODY_SECONDS:.0f} s") from error
     return b"".join(parts)
 
 
@@ -121,14 +146,10 @@ def as_float(value: float) -> float:
 
 
 async def taken(collector: Collector, records: list[dict[str, Any]], wrong: list[Refused], given: int) -> Response:
+    """Raises Unavailable."""
     if wrong and not records:
         return refuse(collector, wrong, given)
-    try:
-        known = await collector.take(records)
-    except Full as full:
-        return JSONResponse({"error": str(full)}, 429, RETRY_AFTER)
-    except Unavailable as unavailable:
-        return JSONResponse({"error": str(unavailable)}, 503, RETRY_AFTER)
+    known = await collector.take(records)
     count(collector, wrong)
     told = {"accepted": len(records) - known, "duplicates": known, "refused": len(wrong)}
     return JSONResponse({**told, **({"errors": said(wrong)} if wrong else {})}, 202)

@@ -76,7 +76,9 @@ def collector(gis: InferenceService) -> tuple[Manifest, ...]:
         "metadata": metadata,
         "spec": {"selector": pods, "ports": ports},
     }
-    template = {"metadata": {"labels": {MANAGED_BY: "gyre", **pods}}, "spec": _pod(gis, log, view)}
+    scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
+    told = {"labels": {MANAGED_BY: "gyre", **pods}, "annotations": scraped}
+    template = {"metadata": told, "spec": _pod(gis, log, view)}
     deployment = {
         "apiVersion": gvks.DEPLOYMENT.api_version,
         "kind": gvks.DEPLOYMENT.kind,
