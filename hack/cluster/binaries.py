@@ -6,7 +6,7 @@ Never      builds what was not asked for: the API tests need two of the twelve p
 
 Kubernetes, etcd, CoreDNS and KubeRay are one module, because client-go and its friends are then compiled once. KServe
 0.20 and Envoy Gateway 1.7 do not compile against that set, nor against each other's, and have one each; Prometheus goes
-with the latter.
+with the latter. rclone, the optional store, has its own, because most clusters do without it.
 """
 
 import fcntl
@@ -141,7 +141,12 @@ GATEWAY: Final = Module(
     # Of Prometheus' ways to find targets the one that is used, without the libraries of a dozen clouds.
     tags=("remove_all_sd", "enable_kubernetes_sd"),
 )
+STORE: Final = Module(
+    "store", "store", "github.com/rclone/rclone", (Program("rclone", "./rclone", "rclone"),), Kept("", "", "", ())
+)
+"""Built when it is asked for, and by nobody else."""
 MODULES: Final = (KUBERNETES, KSERVE, GATEWAY)
+"""Without which no cluster is whole."""
 
 
 def sources(layout: Layout, module: Module) -> Path:
@@ -264,7 +269,7 @@ def _go_build(layout: Layout, module: Module, where: Path, programs: tuple[Progr
 
 def _keep_config(layout: Layout, module: Module) -> None:
     kept, where = config(layout, module), folder(layout, module)
-    if kept.exists():
+    if kept.exists() or not module.keeps.parts:
         return
     # `go list -m` would name no folder while the module is not downloaded, as when only the API server was built.
     asked = [_go(), "mod", "download", "-json", module.keeps.module]

@@ -1,6 +1,7 @@
 """The commands. What a person reads goes to stderr, what a script takes (a path) to stdout.
 
-    up [--context NAME] [--without-images]   bring the cluster about; again and again, if you like
+    up [--context NAME] [--without-images] [--with-store]
+                                             bring the cluster about; again and again, if you like
     status                                   each process with pid, memory and health; exit status 1 if not whole
     kubeconfig                               the path of the administrator's kubeconfig
     load ARCHIVE                             import an image archive
@@ -49,12 +50,14 @@ def _up(layout: Layout, options: argparse.Namespace) -> None:
             chosen = flavour.choose(flavour.look(), options.context)
         print(f"{chosen.name}: {chosen.why}", file=sys.stderr)
         layout.claim_state()
+        if options.with_store and chosen.name != "native":
+            raise Refused(f"--with-store is for the native cluster, and this is {chosen.name}: use a store of your own")
         if chosen.name == "context":
             # Remembered only once it was reached: there is nothing to take down before.
             took = context.up(layout, chosen.context)
         flavour.remember(layout, chosen)
         if chosen.name == "native":
-            took = native.up(layout, with_images=not options.without_images)
+            took = native.up(layout, with_images=not options.without_images, with_store=options.with_store)
         elif chosen.name == "kind":
             took = kind.up(layout, with_images=not options.without_images)
     print(f"  {took:6.1f} s  in all\n\nexport KUBECONFIG={layout.kubeconfig}", file=sys.stderr)
@@ -142,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "up":
             command.add_argument("--context", help="use this context of your kubeconfig and make no cluster")
             command.add_argument("--without-images", action="store_true", help="do not build and import gyre's images")
+            command.add_argument(
+                "--with-store", action="store_true", help="an S3-compatible store as well: s3.gyre-store:9000"
+            )
         elif name == "load":
             command.add_argument("archive", type=Path)
         elif name == "binaries":

@@ -72,6 +72,11 @@ def prometheus(layout: Layout) -> Packed:
     return Packed(name, binaries.folder(layout, binaries.GATEWAY) / "prometheus", "/prometheus")
 
 
+def store(layout: Layout) -> Packed:
+    name = f"localhost/rclone:{binaries.version(layout, binaries.STORE)}"
+    return Packed(name, binaries.folder(layout, binaries.STORE) / "rclone", "/rclone", writes=True)
+
+
 def import_packed(layout: Layout, *images: Packed) -> str:
     """These images; returns what was done."""
     return " and ".join(sorted({_import(layout, image) for image in images}))

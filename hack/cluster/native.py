@@ -28,6 +28,7 @@ from cluster import (
     manifests,
     network,
     prometheus,
+    store,
     volumes,
 )
 from cluster.components import Component
@@ -46,7 +47,7 @@ ADDED: Final = (
 """The Deployments without which the cluster is not whole."""
 
 
-def up(layout: Layout, *, with_images: bool = True) -> float:
+def up(layout: Layout, *, with_images: bool = True, with_store: bool = False) -> float:
     """Everything, in as little time as the needs of the steps allow; returns the seconds."""
     _own_the_machine(layout)
     fresh = not any(_daemon(part, layout).running() for part in _components(layout))
@@ -54,10 +55,10 @@ def up(layout: Layout, *, with_images: bool = True) -> float:
     first = not (layout.state / "etcd").exists()
     layout.claim_state()
     configuration.write(layout)
-    return run_all(table(layout, fresh=fresh, first=first, with_images=with_images))
+    return run_all(table(layout, fresh=fresh, first=first, with_images=with_images, with_store=with_store))
 
 
-def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> list[Step]:
+def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool, with_store: bool = False) -> list[Step]:
     """The steps of `up`. What a later day adds is a row here and a module of its own."""
     archives: dict[str, Path] = {}
     pool = _pool(layout)
@@ -84,6 +85,8 @@ def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool) -> lis
         Step("kuberay serves", lambda: additions.serves(layout, kuberay.ours(layout)), ("kuberay", "node", "dns")),
         *_serving(layout),
     ]
+    if with_store:
+        rows += _storing(layout)
     if with_images:
         rows += [
             # After the packages, because there is one apt at a time.
@@ -107,6 +110,16 @@ def _serving(layout: Layout) -> list[Step]:
         # An Envoy looks for its controller by name as soon as it starts, and long again if nobody answers.
         Step("gateway", lambda: _gateway(layout), (*there, "gateway program", "envoy program", "node", "dns")),
         Step("gateway serves", lambda: gateway.serves(layout, gateway.ours(layout)), ("gateway",)),
+    ]
+
+
+def _storing(layout: Layout) -> list[Step]:
+    """The optional store, built after all that every cluster needs."""
+    needs = ("control plane", "containerd", "kubectl", "storage", "store program")
+    return [
+        Step("store program", lambda: binaries.build(layout, module=binaries.STORE), ("gateway program",)),
+        Step("store", lambda: _store(layout), needs),
+        Step("store serves", lambda: _store_serves(layout), ("store", "node", "dns")),
     ]
 
 
@@ -275,5 +288,18 @@ def _prometheus_serves(layout: Layout) -> str:
     return prometheus.address(layout)
 
 
+def _store(layout: Layout) -> str:
+    images.import_packed(layout, images.store(layout))
+    return additions.install(layout, store.ours(layout))
+
+
+def _store_serves(layout: Layout) -> str:
+    additions.serves(layout, store.ours(layout))
+    return store.address(layout)
+
+
 def _addresses(layout: Layout) -> str:
-    return f"gateway     {gateway.address(layout) or 'none'}\nprometheus  {prometheus.address(layout) or 'none'}"
+    lines = [f"gateway     {gateway.address(layout) or 'none'}", f"prometheus  {prometheus.address(layout) or 'none'}"]
+    if found := store.address(layout):
+        lines.append(f"store       {found}")
+    return "\n".join(lines)

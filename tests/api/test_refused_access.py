@@ -1,4 +1,4 @@
-"""What a user can get wrong about access, rate limits, A/B and shadow: the API server names the field and what to do."""
+"""What a user can get wrong about access, rate limits, A/B, shadow and the log: the API server names the field and what to do."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def jwt(**change: Any) -> dict[str, Any]:
 
 def ab(**change: Any) -> dict[str, Any]:
     return {"ab": {**AB, **change}}
+
+
+def log(**change: Any) -> dict[str, Any]:
+    return {"log": {"uri": "pvc://runs/log", **change}}
 
 
 # what is wrong → (a part of the spec, field, words of the answer)
@@ -69,6 +73,28 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.auth.jwt.jwks.uri",
         "use https://",
     ),
+    "a log to nowhere": ({"log": {}}, "spec.log.uri", "Required value"),
+    "a log to a disk that no pod has": (
+        log(uri="file:///tmp"),
+        "spec.log.uri",
+        "write pvc://claim/path or s3://bucket",
+    ),
+    "a log to a claim of no name": (log(uri="pvc:///path"), "spec.log.uri", "write pvc://claim/path or s3://bucket"),
+    "a log that climbs": (log(uri="pvc://runs/a/../b"), "spec.log.uri", "leave out `.` and `..`"),
+    "more than all requests": (log(percent=101), "spec.log.percent", "less than or equal to 100"),
+    "a bucket's keys for a claim": (log(s3={"region": "eu-1"}), "spec.log.uri", "are for a log in a bucket"),
+    "a hash without a key": (log(masking={"mode": "Hash"}), "spec.log.masking.keySecretRef", "name the Secret and key"),
+    "a key without a hash": (
+        log(masking={"mode": "Masked", "keySecretRef": {"name": "a", "key": "b"}}),
+        "spec.log.masking.keySecretRef",
+        "leave keySecretRef out",
+    ),
+    "features of no use": (
+        log(masking={"mode": "Full", "features": ["hour"]}),
+        "spec.log.masking.features",
+        "leave features out",
+    ),
+    "kept for no time": (log(retentionDays=0), "spec.log.retentionDays", "greater than or equal to 1"),
     "a limit of nothing": ({"rateLimit": {"requests": 0}}, "spec.rateLimit.requests", "greater than or equal to 1"),
     "a limit per fortnight": (
         {"rateLimit": {"requests": 1, "per": "Fortnight"}},
@@ -100,6 +126,13 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "keys of a Service by its whole name": jwt(jwks={"uri": "http://issuer.team-a.svc.cluster.local/jwks"}),
     "keys under another name": jwt(jwks={"configMap": {"name": "keys", "key": "issuer.json"}}),
     "certificates": {"auth": {"mtls": MTLS}},
+    "a log on a claim": log(masking={"mode": "Masked", "features": ["card"]}, retentionDays=30, percent=0),
+    "a log in a bucket": log(
+        uri="s3://logs/a.b/c=1",
+        s3={"endpoint": "http://s3.gyre-store:9000", "credentialsSecret": {"name": "store"}},
+        masking={"mode": "Hash", "keySecretRef": {"name": "salt", "key": "key"}},
+        journalClaim="journal",
+    ),
     "a rate limit": {"rateLimit": {"requests": 100, "per": "Minute"}},
     "a comparison by cookie": ab(),
     "a comparison by header": ab(by="Header", name="x-user-id", split=25, metric="Latency"),

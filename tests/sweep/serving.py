@@ -22,6 +22,7 @@ from tests.sweep.world import World, stamp
 
 from gyre.adapters.gateway import OWNING_GATEWAY, OWNING_NAMESPACE
 from gyre.adapters.kserve import CONTROLLER, DEFINITION, PREDICTOR_LABEL
+from gyre.adapters.predictionlog import LOG_LABEL
 from gyre.api.effects import Gvk, Ref
 from gyre.api.gvks import (
     CUSTOM_RESOURCE_DEFINITION,
@@ -40,6 +41,7 @@ EDGES = (0.01, 0.02, 0.04, 0.08)
 USUAL = (0.5, 0.75, 0.9, 0.95)
 KSERVE_POD = Ref(POD, "kserve", "kserve-controller-manager-0")
 FINALIZER = "inferenceservice.finalizers"
+COLLECTOR_ADDRESS = "10.3.0.1"
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,32 @@ class KServe:
         made = world.create(ref_of(DEPLOYMENT, name), typed(DEPLOYMENT, deployment))
         slice_ = {"metadata": {**owned, "ownerReferences": [controller(made)]}, "endpoints": []}
         world.create(ref_of(ENDPOINT_SLICE, name), typed(ENDPOINT_SLICE, slice_))
+
+
+@dataclass
+class Collectors:
+    """The Deployment controller and the kubelet, for collectors of prediction logs."""
+
+    def act(self, world: World) -> bool | datetime:
+        due: list[datetime] = []
+        for deployment in world.list(DEPLOYMENT):
+            if LOG_LABEL not in deployment["metadata"].get("labels", {}):
+                continue
+            pod = ref_of(POD, f"{deployment['metadata']['name']}-x")
+            ready = datetime.fromisoformat(deployment["metadata"]["creationTimestamp"]) + timedelta(seconds=UP_AFTER)
+            live = world.find(pod)
+            if live is None:
+                actors.make_pod(world, pod.name, deployment, deployment["spec"]["template"], {})
+                return True
+            if owner_of(live) != deployment["metadata"]["uid"] or "podIP" in live["status"]:
+                continue
+            if ready > world.now:
+                due.append(ready)
+                continue
+            told = [{"type": "Ready", "status": "True"}]
+            world.patch(pod, {"status": {"phase": "Running", "podIP": COLLECTOR_ADDRESS, "conditions": told}})
+            return True
+        return min(due, default=False)
 
 
 def owner_of(obj: Object) -> str:
@@ -266,6 +294,8 @@ class Envoy:
         self._serve(world.now)
         if ":19001/" in url:
             return (0, "no answer within 2 s") if self.silent else (200, self._stats())
+        if url == f"http://{COLLECTOR_ADDRESS}:8080/status":
+            return 200, '{"logged": 7, "lag": 0.0, "problem": ""}'
         found = [letter for letter in "abcdef" if f"{address_of(letter)}:" in url]
         return (200, self._metrics(found[0])) if found else (0, "no route to host")
 
@@ -281,9 +311,10 @@ class Envoy:
         requests, within = self.counted.get(letter, 0.0), self.behaviours.get(letter, Behaviour()).within
         name = f'model="late",model_version="delays-{letter}"'
         shape = (*zip(map(str, EDGES), within, strict=True), ("+Inf", 1.0))
-        return "\n".join(
-            f'gyre_inference_seconds_bucket{{{name},le="{edge}"}} {int(requests * share)}' for edge, share in shape
-        )
+        counted = [
+            f'gyre_inference_seconds_bucket{{{name},le="{edge}"}} {int(requests * part)}' for edge, part in shape
+        ]
+        return "\n".join([*counted, 'gyre_log_events_total{result="dropped"} 3'])
 
 
 def installed(world: World, *, kserve: bool = True) -> None:

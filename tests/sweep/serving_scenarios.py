@@ -15,7 +15,7 @@ from tests.sweep.serving_invariants import events, invariants, ledger_of, nothin
 from tests.sweep.world import World
 
 from gyre.api.effects import Ref
-from gyre.api.gvks import INFERENCE_SERVICE, MODEL, MODEL_VERSION
+from gyre.api.gvks import DEPLOYMENT, INFERENCE_SERVICE, MODEL, MODEL_VERSION, SERVICE
 from gyre.api.kstatus import Verdict
 from gyre.kinds import KINDS
 from gyre.kinds.inferenceservice.names import RELEASE
@@ -111,6 +111,10 @@ def scenario(
 
 def ask_for(letter: str) -> Any:
     return lambda world: world.patch(GIS, {"spec": {"modelRef": asked(letter)}})
+
+
+def all_true(*conditions: When) -> When:
+    return lambda world: all(condition(world) for condition in conditions)
 
 
 def at_once(world: World) -> bool:
@@ -220,7 +224,49 @@ def remembered(*expected: str) -> Any:
     return check
 
 
+LOG = {"uri": "pvc://runs/log", "retentionDays": 7}
+
+
+def with_log(log: Any) -> Any:
+    return lambda world: world.patch(GIS, {"spec": {"log": log}})
+
+
+def log_healthy(world: World) -> bool:
+    conditions = (world.get(GIS).get("status") or {}).get("conditions", ())
+    return any(c["type"] == "LogHealthy" and c["status"] == "True" for c in conditions)
+
+
+def logged(world: World) -> None:
+    assert log_healthy(world)
+    assert world.get(GIS)["status"]["log"] == {"uri": LOG["uri"], "logged": 7, "dropped": 3, "lag": "0s"}
+    assert all(world.find(Ref(gvk, NS, "late-log")) for gvk in (DEPLOYMENT, SERVICE))
+
+
+def not_logged(world: World) -> None:
+    left = [str(ref) for ref in world.objects if "late-log" in ref.name]
+    assert not left, left
+    assert "log" not in world.get(GIS)["status"]
+
+
+def collectors(envoy: Envoy) -> Sequence[Actor]:
+    return (serving.Collectors(),)
+
+
 SCENARIOS = (
+    scenario(
+        "with a log from the start, and a canary that is logged too",
+        start=lambda: begin(bare().fork(), log=dict(LOG), keepWarm="0s"),
+        extra=collectors,
+        steps=(Step(all_true(stable_is("a"), log_healthy), ask_for("b"), wait=5.0),),
+        check=all_of(logged, served("b"), events("Deployed a", "Promoted b")),
+    ),
+    scenario(
+        "a log is asked for and no longer wanted",
+        extra=collectors,
+        steps=(Step(at_once, with_log(dict(LOG))), Step(log_healthy, with_log(None), wait=10.0)),
+        loose=("generation", "observedGeneration"),
+        check=all_of(not_logged, served("a"), events("Deployed a")),
+    ),
     scenario("the first version", start=lambda: begin(bare().fork()), check=all_of(served("a"), events("Deployed a"))),
     scenario(
         "a good canary is promoted",

@@ -81,6 +81,14 @@ def of_predictor(text: str) -> dict[str, Traffic]:
     return {version: _whole(growing) for version, growing in found.items()}
 
 
+def dropped_of(text: str) -> int | None:
+    """Requests that a predictor could not tell its prediction log of; None where it does not say."""
+    for sample in _samples(text, "gyre_log_events_total"):
+        if sample.labels.get("result") == "dropped":
+            return int(sample.value)
+    return None
+
+
 def _samples(text: str, needle: str) -> Iterator[Sample]:
     """Those that count something: finite and not negative."""
     lines = "\n".join(line for line in text.splitlines() if needle in line and not line.startswith("#"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster import additions, binaries, gateway, kserve, native, prometheus
+from cluster import additions, binaries, gateway, kserve, native, prometheus, store
 from cluster.additions import Addition
 from cluster.layout import Layout
 from cluster.steps import Step, unknown_needs
@@ -41,6 +41,24 @@ def test_the_objects_of_the_gateway_are_as_reviewed(golden: Golden):
 
 def test_the_settings_of_prometheus_are_as_reviewed(golden: Golden):
     golden("prometheus.json", _text(prometheus.settings()))
+
+
+def test_the_objects_of_the_store_are_as_reviewed(golden: Golden):
+    golden("store.json", _text(store.addition("localhost/rclone:v1", "/rclone", ("access", "secret")).objects))
+
+
+def test_the_keys_of_the_store_are_chance_made_once_and_for_nobody_elses_eyes(certified: Layout):
+    first = store.keys(certified)
+    assert store.keys(certified) == first
+    assert all(len(key) >= 20 for key in first)
+    assert (certified.state / "store-keys.json").stat().st_mode & 0o077 == 0
+
+
+def test_the_store_is_built_for_who_asks_for_it_and_after_all_else(layout: Layout, steps: list[Step]):
+    assert not [step.name for step in steps if "store" in step.name]
+    asked = native.table(layout, fresh=True, first=True, with_images=True, with_store=True)
+    assert unknown_needs(asked) == set()
+    assert {"gateway program", "storage"} <= _before(asked, "store serves")
 
 
 def _before(steps: Sequence[Step], name: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""The examples of access and experiments are read by the operator, and no field of them is unknown."""
+"""The examples of access, experiments and the log are read by the operator, and no field of them is unknown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.trainingjob.test_examples import known
 from gyre.kinds.inferenceservice.model import InferenceService, InferenceServiceSpec
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-MINE = ("apikey", "jwt", "mtls", "ab", "shadow")
+MINE = ("apikey", "jwt", "mtls", "ab", "shadow", "log")
 
 
 @pytest.mark.parametrize("name", MINE)

@@ -143,6 +143,8 @@ def test_a_flavour_without_its_file_is_unreadable(stored):
         ({"GYRE_ARTIFACT_DIGEST": "abc"}, "GYRE_ARTIFACT_DIGEST is 'abc', not sha256"),
         ({"GYRE_ARTIFACT_URI": "gs://x"}, "GYRE_ARTIFACT_URI is 'gs://x': give pvc"),
         ({"GYRE_MAX_BODY_BYTES": "1Mi"}, "GYRE_MAX_BODY_BYTES is '1Mi', not a whole number"),
+        ({"GYRE_LOG_URL": "https://log"}, "GYRE_LOG_URL is 'https://log': give http://"),
+        ({"GYRE_LOG_PERCENT": "-1"}, "GYRE_LOG_PERCENT is '-1', not a whole number above -1"),
         ({"GYRE_PORT": "0"}, "GYRE_PORT is '0', not a whole number above 0"),
     ],
 )

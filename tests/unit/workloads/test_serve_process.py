@@ -26,7 +26,7 @@ def start(tmp_path):
         log = tmp_path / "termination-log"
         digest = write_artifact(tmp_path / "artifact")
         given = environment(tmp_path / "artifact", digest, **{"GYRE_PORT": str(port), **changes})
-        path = os.pathsep.join(str(WORKLOADS / part) for part in ("data", "train", "serve"))
+        path = os.pathsep.join(str(WORKLOADS / part) for part in ("data", "train", "serve", "log"))
         process = subprocess.Popen(
             [sys.executable, "-m", "gyre_serve"],
             env={**os.environ, **given, "PYTHONPATH": path, "GYRE_TERMINATION_LOG": str(log)},

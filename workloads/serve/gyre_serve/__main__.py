@@ -11,11 +11,12 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 import warnings
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -26,9 +27,14 @@ from gyre_serve.processors import threads
 from gyre_serve.settings import Settings
 
 if TYPE_CHECKING:
+    from gyre_serve.emitter import Emitter
+    from gyre_serve.schema import Schema
     from gyre_serve.server import Server
 
 log = logging.getLogger("gyre_serve")
+
+LOG_SECONDS: Final = 5.0
+"""For the last of the prediction log, when everybody was answered."""
 
 
 def main() -> int:
@@ -56,12 +62,18 @@ def at_once(sig: int, frame: FrameType | None) -> None:
 async def serve(settings: Settings) -> None:
     """Until SIGTERM. Raises StartError."""
     server = await prepared(settings)
+    emitter = server.gate.emitter
     try:
+        if emitter is not None:
+            emitter.start()
         await server.serve()
     except SystemExit as error:
         if not server.started:
             raise StartError("Internal", f"port {settings.port} cannot be listened on: is it taken?") from error
         raise
+    finally:
+        if emitter is not None:
+            emitter.close(LOG_SECONDS)
 
 
 async def prepared(settings: Settings) -> Server:
@@ -96,8 +108,26 @@ async def prepared(settings: Settings) -> Server:
         model=settings.model,
         version=settings.version,
         max_body_bytes=settings.max_body_bytes,
+        emitter=emitter_of(settings, schema) if settings.log_url else None,
     )
     return server(gate, settings.port, settings.quiet_seconds)
+
+
+def emitter_of(settings: Settings, schema: Schema) -> Emitter:
+    from prometheus_client import REGISTRY
+
+    from gyre_serve.cloudevents import Origin
+    from gyre_serve.emitter import Emitter, to
+
+    categorical = tuple(name for name, kind in schema.types.items() if kind == "Categorical")
+    return Emitter(
+        Origin(settings.model, settings.version, socket.gethostname(), categorical),
+        to(settings.log_url),
+        REGISTRY,
+        percent=settings.log_percent,
+        most=settings.log_queue,
+        most_bytes=settings.log_queue_bytes,
+    )
 
 
 class Stopwatch:

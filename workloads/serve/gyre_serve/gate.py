@@ -1,8 +1,8 @@
 """The outermost layer: what may be asked at all, how much of it, what it came to, and when this process may leave.
 
 Promises   every request to the model's predict and infer paths is counted once, with the status its client got, refused and
-           failed ones too; every answer carries `x-model-version`; a body is held in memory only up to the limit; while
-           leaving, what still arrives is answered, with `connection: close`.
+           failed ones too; every answer carries `x-model-version`, and that of a prediction its `x-request-id`; a body is held
+           in memory only up to the limit; while leaving, what still arrives is answered, with `connection: close`.
 Never      lets through a path that is not listed here: the SDK's own would let anyone unload the model.
 """
 
@@ -13,9 +13,13 @@ import json
 import logging
 import re
 import time
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from gyre_log.sampling import REQUEST_ID
+from gyre_serve.cloudevents import Exchange
+from gyre_serve.emitter import Emitter
 from gyre_serve.metrics import Metrics
 
 Message = MutableMapping[str, Any]
@@ -45,9 +49,11 @@ class Gate:
         model: str,
         version: str,
         max_body_bytes: int,
+        emitter: Emitter | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self.app, self.metrics, self.clock = app, metrics, clock
+        self.app, self.metrics, self.clock, self.wall, self.emitter = app, metrics, clock, wall, emitter
         self.model, self.version, self.max_body_bytes = model, version, max_body_bytes
         self.leaving_since: float | None = None
         self.last_asked = 0.0
@@ -67,8 +73,11 @@ class Gate:
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} here")
         path, counted = self.known(scope["path"])
-        answer = Answer(send, self.version, closing=self.leaving_since is not None)
-        began = self.clock()
+        name = request_id(scope["headers"]) if counted else ""
+        told = self.emitter if counted and self.emitter and self.emitter.wants(name) else None
+        answer = Answer(send, self.version, name, closing=self.leaving_since is not None, kept=told is not None)
+        whole: bytes | None = None
+        began, at = self.clock(), self.wall()
         try:
             if counted:
                 self.last_asked = began
@@ -78,7 +87,7 @@ class Gate:
                 await answer.error(503, "this replica is leaving")
             else:
                 whole = await self.body(scope, receive, answer)
-                began = self.clock()
+                began, at = self.clock(), self.wall()
                 if whole is not None:
                     await self.app({**scope, "path": path}, replayed(whole, receive), answer)
         except Exception:
@@ -87,7 +96,10 @@ class Gate:
                 await answer.error(500, "the prediction failed; the pod's log says more")
         finally:
             if counted:
-                self.metrics.answered(answer.status or 500, self.clock() - began)
+                code, seconds = answer.status or 500, self.clock() - began
+                self.metrics.answered(code, seconds)
+                if told is not None:
+                    told.offer(Exchange(name, at, code, seconds, whole, tuple(answer.parts)))
 
     def known(self, path: str) -> tuple[str | None, bool]:
         """(the path as the SDK knows it or None, whether it is a prediction of this model)."""
@@ -131,11 +143,14 @@ class Gate:
 
 
 class Answer:
-    """`send`, with our headers, remembering the status."""
+    """`send`, with our headers, remembering the status and, if it is to be kept, the body."""
 
-    def __init__(self, send: Send, version: str, *, closing: bool) -> None:
-        self.send, self.status = send, 0
+    def __init__(self, send: Send, version: str, request_id: str, *, closing: bool, kept: bool) -> None:
+        self.send, self.status, self.kept = send, 0, kept
+        self.parts: list[bytes] = []
         self.headers = [(b"x-model-version", version.encode("latin-1"))]
+        if request_id:
+            self.headers.append((b"x-request-id", request_id.encode("latin-1")))
         if closing:
             self.headers.append((b"connection", b"close"))
 
@@ -143,6 +158,8 @@ class Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": [*message.get("headers", ()), *self.headers]}
+        elif self.kept and message["type"] == "http.response.body":
+            self.parts.append(message.get("body", b""))
         await self.send(message)
 
     async def error(self, status: int, text: str) -> None:
@@ -150,6 +167,14 @@ class Answer:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
         await self({"type": "http.response.start", "status": status, "headers": headers})
         await self({"type": "http.response.body", "body": content})
+
+
+def request_id(headers: Any) -> str:
+    """The caller's or the gateway's, where there is a sane one."""
+    for name, value in headers:
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(given := value.decode("latin-1")):
+            return given
+    return uuid.uuid4().hex
 
 
 def replayed(whole: bytes, receive: Receive) -> Receive:

@@ -24,6 +24,10 @@ class Settings:
     max_rows: int
     port: int
     quiet_seconds: float  # after SIGTERM: leave when nobody has asked for this long
+    log_url: str  # of the prediction log's collector; empty: nothing is logged
+    log_percent: int  # of the requests
+    log_queue: int  # requests that may wait to be sent …
+    log_queue_bytes: int  # … and their bytes
 
     @staticmethod
     def of(environment: Mapping[str, str]) -> Settings:
@@ -33,6 +37,9 @@ class Settings:
             raise StartError("Internal", f"GYRE_ARTIFACT_DIGEST is {digest!r}, not sha256:<64 hexadecimal digits>")
         if not uri.startswith(("pvc://", "s3://")):
             raise StartError("NotFound", f"GYRE_ARTIFACT_URI is {uri!r}: give pvc://claim/path or s3://bucket/path")
+        log_url = environment.get("GYRE_LOG_URL", "").strip()
+        if log_url and not log_url.startswith("http://"):
+            raise StartError("Internal", f"GYRE_LOG_URL is {log_url!r}: give http://host[:port]/path")
         folder = environment.get("GYRE_ARTIFACT_DIR") or "/mnt/models"
         return Settings(
             model=needed(environment, "GYRE_MODEL"),
@@ -44,6 +51,10 @@ class Settings:
             max_rows=whole(environment, "GYRE_MAX_ROWS", 10_000),
             port=whole(environment, "GYRE_PORT", 8080),
             quiet_seconds=whole(environment, "GYRE_QUIET_SECONDS", 2),
+            log_url=log_url,
+            log_percent=whole(environment, "GYRE_LOG_PERCENT", 100, least=0),
+            log_queue=whole(environment, "GYRE_LOG_QUEUE", 10_000),
+            log_queue_bytes=whole(environment, "GYRE_LOG_QUEUE_BYTES", 16 << 20),
         )
 
 
@@ -54,8 +65,8 @@ def needed(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
-def whole(environment: Mapping[str, str], name: str, default: int) -> int:
+def whole(environment: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = environment.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise StartError("Internal", f"{name} is {text!r}, not a whole number above 0")
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise StartError("Internal", f"{name} is {text!r}, not a whole number above {least - 1}")
     return int(text)

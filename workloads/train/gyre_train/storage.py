@@ -8,14 +8,17 @@ from urllib.parse import urlencode, urlsplit
 from gyre_train.contract import S3, Storage
 
 
-def open_storage(path: str, s3: S3 | None = None) -> tuple[Any, str]:
-    """(pyarrow file system, path on it) of a folder or `s3://bucket/prefix`; pyarrow takes credentials from AWS_*."""
+def open_storage(path: str, s3: S3 | None = None, **more: Any) -> tuple[Any, str]:
+    """(pyarrow file system, path on it) of a folder or `s3://bucket/prefix`; pyarrow takes credentials from AWS_*.
+
+    `more`: further options of pyarrow's S3FileSystem.
+    """
     from pyarrow import fs
 
     if not path.startswith("s3://"):
         return fs.LocalFileSystem(), path
     place = s3 or S3()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = dict(more)
     if place.region:
         options["region"] = place.region
     if place.endpoint:

@@ -6,7 +6,7 @@ Promises   a version no worse than the stable one is rolled back with probabilit
            the manifest; a version gets traffic only once it is ready, and goes only when the gateway sends it nothing more.
 Children   ConfigMap <name>-rollout (the ledger), KServe InferenceService <name>-<digest> per version, HTTPRoute <name>;
            with auth or rateLimit SecurityPolicy, BackendTrafficPolicy, ClientTrafficPolicy and (mtls) Gateway <name>;
-           with shadow Service and EndpointSlice <name>-shadow
+           with shadow Service and EndpointSlice <name>-shadow; with log Deployment and Service <name>-log
 Never      trusts KServe's status; promotes without counts; reads its own status or a Secret; has two candidates at once.
 
     created ──▶ first version up ──▶ all traffic ──new version──▶ candidate up ──▶ 10 % ──▶ 25 % ──▶ 50 % ──▶ Promoted
@@ -15,8 +15,8 @@ Never      trusts KServe's status; promotes without counts; reads its own status
                                           └── Switched: asked for again while it is warm ◀────────────── warm for keepWarm
     Stalled: RevisionQuarantined, VersionMissing, GatewayMissing, KServeMissing, Inconclusive (onInconclusive: Hold)
 
-Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable, WeightsHonoured, AccessVerified; Reconciling and
-             Stalled while true
+Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable, WeightsHonoured, AccessVerified, LogHealthy;
+             Reconciling and Stalled while true
 
     parts, policy, model, report   the API        decide       the policy: RULES      ledger, memory   what is remembered
     access, experiments            its extras     canary       a candidate's way      predictor        the pods
@@ -27,12 +27,14 @@ Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable,
     status                         what people read                                   warning          said at admission
     guarding                       reads of access                                    keysets          keys of tokens
     rulings                        why it ended                                      shadowing        where copies go
+    logspec, logged                the prediction log                                collecting       its collector
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gyre.adapters.predictionlog import LOG_LABEL
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Grant, Kind, Object, Watch
@@ -59,9 +61,10 @@ def references(gis: InferenceService) -> Iterable[Ref]:
 
 
 def service_of(obj: Object) -> Iterable[tuple[str, str]]:
-    """The service that something of KServe's was made for, by the label that it inherits."""
+    """The service that something of KServe's was made for, or a collector's pod, by the label that it inherits."""
     metadata = obj["metadata"]
-    name = (metadata.get("labels") or {}).get(SERVICE_LABEL)
+    labels = metadata.get("labels") or {}
+    name = labels.get(SERVICE_LABEL) or labels.get(LOG_LABEL)
     if name:
         yield metadata.get("namespace", ""), str(name)
 
@@ -85,6 +88,7 @@ KIND = Kind(
         gvks.GATEWAY,
         gvks.SERVICE,
         gvks.ENDPOINT_SLICE,
+        gvks.DEPLOYMENT,
     ),
     watches=(
         Watch(gvks.DEPLOYMENT, service_of),  # KServe copies our labels to all that it makes, …
@@ -93,7 +97,10 @@ KIND = Kind(
         Watch(gvks.GATEWAY, managed=False),
     ),
     references=references,
-    labels=tuple((gvk, SERVICE_LABEL) for gvk in (gvks.KSERVE_SERVICE, gvks.DEPLOYMENT, gvks.ENDPOINT_SLICE, gvks.POD)),
+    labels=(
+        *((gvk, SERVICE_LABEL) for gvk in (gvks.KSERVE_SERVICE, gvks.DEPLOYMENT, gvks.ENDPOINT_SLICE, gvks.POD)),
+        (gvks.POD, LOG_LABEL),
+    ),
     grants=(
         Grant(gvks.PERSISTENT_VOLUME_CLAIM, ("get",)),
         Grant(gvks.CUSTOM_RESOURCE_DEFINITION, ("get",)),  # whether KServe is installed

@@ -13,7 +13,7 @@ from gyre.adapters.workloads import DeploymentView, ready_endpoints
 from gyre.api import gvks
 from gyre.api.effects import Gvk, Manifest, Ref
 from gyre.api.kind import Object, Reader
-from gyre.kinds.inferenceservice import desired
+from gyre.kinds.inferenceservice import desired, shadowing
 from gyre.kinds.inferenceservice.desired import Beside
 from gyre.kinds.inferenceservice.guarding import Owned
 from gyre.kinds.inferenceservice.ledger import Ledger, Version
@@ -109,6 +109,7 @@ def shadow_address(reader: Reader, gis: InferenceService) -> tuple[Owned, ...]:
         Owned(Ref(gvk, gis.namespace, obj["metadata"]["name"]), obj["metadata"]["uid"])
         for gvk in ADDRESS
         for obj in reader.owned(gvk, gis.uid)
+        if obj["metadata"]["name"] == shadowing.shadow_name(gis.name)
     )
 
 

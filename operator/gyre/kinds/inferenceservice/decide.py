@@ -14,7 +14,7 @@ from gyre.api.conditions import Truth, Verdict
 from gyre.api.effects import Effect, Note
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
-from gyre.kinds.inferenceservice import canary, comparison, desired, endings, proof
+from gyre.kinds.inferenceservice import canary, comparison, desired, endings, logged, proof
 from gyre.kinds.inferenceservice.counting import Readings
 from gyre.kinds.inferenceservice.ledger import Ledger, Version
 from gyre.kinds.inferenceservice.model import InferenceService
@@ -46,7 +46,7 @@ def decide(gis: InferenceService, seen: Observed, now: datetime) -> Decision:
     ledger = seen.ledger.cooled(now, seen.target.version.digest if seen.target.version else "")
     for rule in RULES:
         if (decision := rule(gis, seen, ledger, now)) is not None:
-            return decision
+            return logged.looked_at_again(gis, decision)
     raise AssertionError("the last rule always decides")
 
 

@@ -20,12 +20,12 @@ from gyre.api.model import Schema
 from gyre.api.resource import Resource
 from gyre.kinds.inferenceservice.access import Auth, RateLimit
 from gyre.kinds.inferenceservice.experiments import Ab, Shadow
+from gyre.kinds.inferenceservice.logspec import PredictionLog
 from gyre.kinds.inferenceservice.names import LONGEST, default_host
 from gyre.kinds.inferenceservice.parts import (
     Bucket,
     GatewayRef,
     ModelRef,
-    PredictionLog,
     Resources,
     Runtime,
 )

@@ -21,6 +21,11 @@ def rollout_name(service: str) -> str:
     return f"{service}-rollout"
 
 
+def log_name(service: str) -> str:
+    """The collector of the prediction log: Deployment and Service."""
+    return f"{service}-log"
+
+
 def predictor_name(service: str, digest: str) -> str:
     """KServe's InferenceService of one version: named by what it serves."""
     return f"{service}-{digest.removeprefix('sha256:')[:8]}"

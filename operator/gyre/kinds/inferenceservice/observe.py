@@ -2,7 +2,8 @@
 
 Everything that is watched comes from the cache. Asked live is only what decides something now: who changed the spec and whether
 the claim is there, before a version starts; KServe's controller and its works, while one comes up; the counters, while one is
-judged; whether strangers are refused, where the spec says who may call. A settled service without that asks nobody.
+judged; whether strangers are refused, where the spec says who may call; how the log is doing, where there is one. A settled
+service without those asks nobody.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Answer, Reader
 from gyre.api.objective import Goal
-from gyre.kinds.inferenceservice import asking, desired, guarding, memory
+from gyre.kinds.inferenceservice import asking, desired, guarding, logged, memory
 from gyre.kinds.inferenceservice.backends import backends, beside, pods_of, shadow_address
 from gyre.kinds.inferenceservice.counting import CANDIDATE, STABLE, Readings
 from gyre.kinds.inferenceservice.desired import Beside
 from gyre.kinds.inferenceservice.guarding import Owned
 from gyre.kinds.inferenceservice.keysets import Keys
 from gyre.kinds.inferenceservice.ledger import Ledger, Version
+from gyre.kinds.inferenceservice.logged import LogSeen
 from gyre.kinds.inferenceservice.memory import Memory
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import SERVICE_LABEL, predictor_name, rollout_name
@@ -84,6 +86,8 @@ class Observed:
     before: Before = Before()
     readings: Readings | None = None
     """The counters; None unless a candidate with traffic is being judged, or two arms are compared."""
+    log: LogSeen = field(default_factory=LogSeen)
+    """The prediction log; empty unless there is one, or was."""
     strangers: tuple[str, ...] = ()
     """Objects with our children's names that belong to somebody else, most likely to a deleted service of this name."""
 
@@ -139,6 +143,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
         kserve=await _kserve(reader, ledger, found, starts=_new(ledger, wanted)),
         before=await _before(reader, gis, ledger, wanted) if ours else Before(),
         readings=await _readings(reader, gis, ledger, extra, route),
+        log=await logged.seen(reader, gis, found.values()),
         strangers=strangers,
     )
 

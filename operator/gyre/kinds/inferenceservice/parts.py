@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from gyre.api.fields import Image, Name, Percent, Port, Quantity, SecretKeyRef, SecretRef, Subdomain, Word
+from gyre.api.fields import Image, Name, Port, Quantity, SecretKeyRef, SecretRef, Subdomain, Word
 from gyre.api.markers import (
     Between,
     ListType,
@@ -193,10 +193,3 @@ class Bucket(Schema):
     """Its region."""
     credentials_secret: SecretRef | None = None
     """A Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
-
-
-class PredictionLog(Schema):
-    """Which requests and answers are kept. Accepted and remembered; nothing is logged yet."""
-
-    percent: Percent = 100
-    """Share of the requests."""

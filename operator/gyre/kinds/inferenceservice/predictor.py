@@ -15,6 +15,7 @@ from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.api import restricted
 from gyre.api.kind import MANAGED_BY
 from gyre.api.quantities import canonical, format_quantity, parse_quantity
+from gyre.kinds.inferenceservice import collecting
 from gyre.kinds.inferenceservice.ledger import Version
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import SERVICE_LABEL, predictor_name
@@ -73,6 +74,8 @@ def _pods(gis: InferenceService, version: Version) -> dict[str, Any]:
         **{key: value for key, value in placement.items() if value},
     }
     runtime = gis.spec.runtime.chosen
+    if not isinstance(runtime, OwnServer):
+        common |= collecting.agent(gis, version, labels_of(gis, version))
     if isinstance(runtime, ServingRuntime):
         return common | _by_kserve(gis, version, runtime)
     reach = storage.reach(_reached(gis, place), volume="model", mount=MODELS, read_only=True) if place else None
@@ -134,6 +137,7 @@ def _env(
     }
     if isinstance(runtime, OwnServer):
         values["GYRE_MAX_BODY_BYTES"] = str(int(parse_quantity(runtime.max_body_bytes)))
+        values |= collecting.told_of(gis)
     given: tuple[Variable, ...] = () if isinstance(runtime, OwnServer) else runtime.env
     entries: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     entries += list(reach.env) if reach else []

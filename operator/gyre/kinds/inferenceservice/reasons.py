@@ -62,6 +62,11 @@ class Reason(Term):
     UNSUPPORTED_FLAVOUR = "UnsupportedFlavour", "the server cannot load this flavour"
     ARTIFACT_NOT_FOUND = "ArtifactNotFound", "the version's files are not where it says"
     ARTIFACT_UNREADABLE = "ArtifactUnreadable", "the version's files cannot be read"
+    LOGGING = "Logging", "requests are logged"
+    LOG_NOT_READABLE = "LogNotReadable", "the collector of the prediction log does not tell how it is"
+    LOG_NOT_WRITTEN = "LogNotWritten", "the collector cannot write to the place of the log"
+    LOG_BEHIND = "LogBehind", "what the collector has taken is not written in time"
+    LOG_NAME_TAKEN = "LogNameTaken", "the collector's name belongs to somebody else"
 
 
 SAID: Final = {

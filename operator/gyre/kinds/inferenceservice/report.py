@@ -132,6 +132,19 @@ class Past(Schema):
     """What was found."""
 
 
+class LogReport(Schema):
+    """How the prediction log is doing. What nobody could tell is left out."""
+
+    uri: Uri
+    """Where it lies."""
+    logged: BigCount | None = None
+    """Requests that lie there."""
+    dropped: BigCount | None = None
+    """Requests that the predictors that run now could not tell of; KServe's agent does not count them."""
+    lag: Duration | None = None
+    """Age of the oldest request that is not there yet, in steps of 30 s."""
+
+
 class InferenceServiceStatus(Status):
     """What was last seen of the service."""
 
@@ -153,5 +166,7 @@ class InferenceServiceStatus(Status):
     """Digests that failed, newest first."""
     ab: AbReport | None = None
     """What the comparison of the arms has found."""
+    log: LogReport | None = None
+    """How the prediction log is doing."""
     history: Annotated[tuple[Past, ...], ListType("atomic"), MaxItems(MAX_HISTORY)] = ()
     """What became of the versions, newest first."""

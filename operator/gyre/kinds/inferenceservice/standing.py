@@ -12,7 +12,7 @@ from datetime import datetime
 
 from gyre.api import gvks
 from gyre.api.effects import Apply, Delete, Effect, Manifest, Ref
-from gyre.kinds.inferenceservice import desired
+from gyre.kinds.inferenceservice import desired, logged
 from gyre.kinds.inferenceservice.comparison import Compared
 from gyre.kinds.inferenceservice.ledger import Ledger
 from gyre.kinds.inferenceservice.memory import Point
@@ -43,7 +43,7 @@ def standing(
     if seen.parent is not None and route is not None:
         wanted = desired.policies(gis, seen.parent.class_name, seen.keys)
         effects += [*(Apply(policy) for policy in wanted), Apply(route), *_unwanted(seen, wanted)]
-    return (*effects, *_leaving(gis, seen, ledger))
+    return (*effects, *_leaving(gis, seen, ledger), *logged.effects(gis, seen.log, seen.backends.values()))
 
 
 def leftovers(gis: InferenceService, seen: Observed, ledger: Ledger) -> list[Backend]:

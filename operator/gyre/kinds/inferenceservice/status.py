@@ -14,7 +14,7 @@ from gyre.adapters.versions import short
 from gyre.api.conditions import Row, Verdict, merge, no, report, unknown, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
-from gyre.kinds.inferenceservice import comparison, desired
+from gyre.kinds.inferenceservice import comparison, desired, logged
 from gyre.kinds.inferenceservice.decide import access
 from gyre.kinds.inferenceservice.experiments import AbReport
 from gyre.kinds.inferenceservice.ledger import Entry, Ledger, Rollout
@@ -117,6 +117,7 @@ CONDITIONS: Final = (
     Row[Facts]("MetricsAvailable", metrics_available, "nothing is being judged, so nobody is asked"),
     Row[Facts]("WeightsHonoured", weights_honoured, "nothing is being judged"),
     Row[Facts]("AccessVerified", lambda facts: access(facts.gis, facts.seen), "spec.auth is not set"),
+    Row[Facts]("LogHealthy", lambda facts: logged.healthy(facts.gis, facts.seen.log), "spec.log is not set"),
 )
 
 
@@ -144,6 +145,7 @@ def summarize(gis: InferenceService, seen: Observed, decision: Decision, now: da
             for entry in reversed(ledger.quarantined[-MAX_QUARANTINED:])
         ),
         ab=_arms(gis, seen, ledger),
+        log=logged.report(gis, seen.log),
         history=tuple(_past(entry) for entry in reversed(ledger.history[-MAX_HISTORY:])),
     ).to_dict()
 

@@ -1,0 +1,90 @@
+"""`spec.log`: which requests and answers are kept, where, for how long, and what of them. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from gyre.api.fields import Image, Percent, SecretKeyRef, Subdomain
+from gyre.api.markers import Between, ListType, MaxItems, MaxLength, Pattern, Rule
+from gyre.api.model import Schema
+from gyre.api.terms import Term
+from gyre.kinds.inferenceservice.parts import Bucket
+
+PLACE: Final = r"^(pvc://[a-z0-9]([-.a-z0-9]*[a-z0-9])?|s3://[a-z0-9][-.a-z0-9]*[a-z0-9])(/[-._a-zA-Z0-9=]+)*$"
+Feature = Annotated[str, MaxLength(256), Pattern(r"^[^\r\n]+$")]
+
+
+class Masking(Term):
+    """What of a request is kept."""
+
+    NONE = "None", "everything"
+    HASH = "Hash", "a keyed hash of each value: equal ones stay equal, and nobody without the key finds a value"
+    MASKED = "Masked", "features are left out"
+    FULL = "Full", "version, code, time and latency alone; bodies are not even parsed"
+
+
+class MaskingPolicy(
+    Schema,
+    rules=(
+        Rule(
+            "self.mode != 'Hash' || has(self.keySecretRef)",
+            "name the Secret and key with the hash's salt, 16 characters at least, or choose another mode",
+            field_path=".keySecretRef",
+            reason="FieldValueRequired",
+        ),
+        Rule(
+            "self.mode == 'Hash' || !has(self.keySecretRef)",
+            "leave keySecretRef out, or set mode to Hash",
+            field_path=".keySecretRef",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            "self.mode in ['Hash', 'Masked'] || !has(self.features)",
+            "leave features out, or set mode to Hash or Masked",
+            field_path=".features",
+            reason="FieldValueForbidden",
+        ),
+    ),
+):
+    """What of a request is kept; applied before anything is on a disk."""
+
+    mode: Masking = Masking.NONE
+    """How."""
+    features: Annotated[tuple[Feature, ...], ListType("set"), MaxItems(256)] = ()
+    """Which features, with Hash and Masked; all of them when left out."""
+    key_secret_ref: SecretKeyRef | None = None
+    """The key of the hash, with Hash."""
+
+
+class PredictionLog(
+    Schema,
+    rules=(
+        Rule(
+            "self.uri.startsWith('s3://') || !(has(self.s3) || has(self.journalClaim))",
+            "s3 and journalClaim are for a log in a bucket: leave them out, or give a uri s3://bucket/prefix",
+            field_path=".uri",
+            reason="FieldValueInvalid",
+        ),
+    ),
+):
+    """Which requests and answers are kept, as Parquet by version and hour (docs/prediction-log.md)."""
+
+    percent: Percent = 100
+    """Share of the requests, chosen by their ids."""
+    uri: Annotated[
+        str,
+        MaxLength(512),
+        Rule(f"self.matches(r'{PLACE}')", "write pvc://claim/path or s3://bucket/prefix"),
+        Rule("!self.matches('(^|/)[.][.]?(/|$)')", "must stay below its root: leave out `.` and `..`"),
+    ]
+    """Where the log lies: `pvc://claim/path` or `s3://bucket/prefix`; other services may share it."""
+    s3: Bucket | None = None
+    """How to reach a bucket."""
+    masking: MaskingPolicy = MaskingPolicy()
+    """What of a request is kept."""
+    retention_days: Annotated[int, Between(1, 3650)] | None = None
+    """Hours that are older go; for ever when left out."""
+    journal_claim: Subdomain | None = None
+    """A claim for what waits to be written to a bucket; without it, that is lost when the collector's node is."""
+    image: Image | None = None
+    """Image with `gyre_log`; that of runtime.gyre when left out."""
