@@ -108,7 +108,7 @@ class Profile:
         """`quantiles`: those of a sketch, where the exact ones are not wanted."""
         if type is FeatureType.NUMERIC:
             present = np.asarray(values, np.float64)
-            present = present[~np.isnan(present)]
+            present = present[np.isfinite(present)]
             found = (
                 quantiles
                 if quantiles is not None

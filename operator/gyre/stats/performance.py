@@ -10,9 +10,10 @@ confusion matrix at every threshold, integrated. It sees what a shift of the fea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from math import pi, sqrt
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,31 +67,57 @@ def _auc(scores: Floats, positive: Floats) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """`error`: the mean distance between probability and share of positives, over tenths of the rows, less what chance gives."""
+class Reliability:
+    """Labelled rows by their probability, in tenths: how many, the sum of the probabilities, how many came true. Of two sets of
+    rows these add up, so each window keeps its own."""
 
-    labels: int
-    error: float
+    rows: tuple[float, ...] = (0.0,) * TENTHS
+    sums: tuple[float, ...] = (0.0,) * TENTHS
+    positives: tuple[float, ...] = (0.0,) * TENTHS
+
+    @classmethod
+    def of(cls, probabilities: Floats, labels: Floats) -> Reliability:
+        p, y = np.asarray(probabilities, np.float64), np.asarray(labels, np.float64)
+        place = np.clip((p * TENTHS).astype(np.int64), 0, TENTHS - 1)
+        return cls(*(_sums(place, weights) for weights in (np.ones_like(p), p, y)))
+
+    def __add__(self, other: Reliability) -> Reliability:
+        pairs = zip((self.rows, self.sums, self.positives), (other.rows, other.sums, other.positives), strict=True)
+        return Reliability(*(tuple(a + b for a, b in zip(mine, more, strict=True)) for mine, more in pairs))
+
+    @property
+    def labels(self) -> int:
+        return int(sum(self.rows))
+
+    @property
+    def error(self) -> float:
+        """The mean distance between probability and share of positives, less what chance gives; 1 of nothing."""
+        if not self.labels:
+            return 1.0
+        error = chance = 0.0
+        for rows, total, positive in zip(self.rows, self.sums, self.positives, strict=True):
+            if rows:
+                mean, share = total / rows, rows / self.labels
+                error += share * abs(positive / rows - mean)
+                chance += share * sqrt(2 / pi * max(mean * (1 - mean), 0.0) / rows)
+        return max(0.0, error - chance)
 
     @property
     def proven(self) -> bool:
+        """Whether the probabilities may be taken at their word."""
         return self.labels >= FEWEST_LABELS and self.error <= GAP
 
-    def to_json(self) -> dict[str, Any]:
-        return {"labels": self.labels, "error": self.error}
+    def to_json(self) -> dict[str, list[float]]:
+        return {"rows": list(self.rows), "sums": list(self.sums), "positives": list(self.positives)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Sequence[float]]) -> Reliability:
+        """Raises KeyError, TypeError or ValueError for what `to_json` did not write."""
+        return cls(*(tuple(float(value) for value in data[key]) for key in ("rows", "sums", "positives")))
 
 
-def calibration(probabilities: Floats, labels: Floats) -> Calibration:
-    p, y = np.asarray(probabilities, np.float64), np.asarray(labels, np.float64)
-    if not p.size:
-        return Calibration(0, 1.0)
-    order = np.argsort(p, kind="stable")
-    error = chance = 0.0
-    for part in np.array_split(order, min(TENTHS, p.size)):
-        share, mean = len(part) / p.size, float(p[part].mean())
-        error += share * abs(float(y[part].mean()) - mean)
-        chance += share * float(np.sqrt(2 / np.pi * max(mean * (1 - mean), 0.0) / len(part)))
-    return Calibration(int(p.size), max(0.0, error - chance))
+def _sums(place: NDArray[np.int64], weights: Floats) -> tuple[float, ...]:
+    return tuple(map(float, np.bincount(place, weights=weights, minlength=TENTHS)))
 
 
 def loss(metric: str, before: float, now: float) -> float:

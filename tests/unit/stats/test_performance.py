@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gyre.stats import performance, quality
+from gyre.stats.performance import Reliability
 
 
 def drawn(rows: int, seed: int = 1, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -33,10 +36,17 @@ def test_auc_counts_ties_half():
 
 def test_calibration_is_proven_by_labels_and_by_nothing_else():
     p, y = drawn(5_000)
-    assert performance.calibration(p, y).proven
-    assert not performance.calibration(p[:400], y[:400]).proven
-    assert not performance.calibration(np.clip(p + 0.25, 0, 1), y).proven
-    assert not performance.calibration(np.array([]), np.array([])).proven
+    assert Reliability.of(p, y).proven
+    assert not Reliability.of(p[:400], y[:400]).proven
+    assert not Reliability.of(np.clip(p + 0.25, 0, 1), y).proven
+    assert not Reliability().proven
+
+
+def test_the_reliability_of_windows_adds_up_and_survives_json():
+    p, y = drawn(2_000)
+    whole = Reliability.of(p[:700], y[:700]) + Reliability.of(p[700:], y[700:])
+    assert whole.error == pytest.approx(Reliability.of(p, y).error)
+    assert Reliability.from_json(json.loads(json.dumps(whole.to_json()))) == whole
 
 
 def test_a_loss_is_what_is_worse_whichever_way_the_metric_goes():
