@@ -46,9 +46,9 @@ class Failure:
     trigger: str
     start: str
     cause: str
-    message: str
     time: str
     count: Positive
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Ledger:
             before is not None and before.trigger == trigger and (before.start == stamp(start) or before.cause == cause)
         )
         count = min((before.count if before and same else 0) + 1, 1000)
-        failure = Failure(trigger, stamp(start), cause, message, stamp(now), count)
+        failure = Failure(trigger, stamp(start), cause, stamp(now), count, message)
         return replace(self, runs=self.runs + 1, started="", failure=failure)
 
     def without_window(self, end: datetime) -> Ledger:

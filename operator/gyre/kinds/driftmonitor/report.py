@@ -40,24 +40,24 @@ WHY_UNKNOWN: Final = frozenset({Reason.NO_LABELS, Reason.NO_BASELINE, Reason.NOT
 class Moved:
     """One feature."""
 
-    feature: str
-    statistic: float
-    threshold: float
-    effect: float
+    feature: str = ""
+    statistic: float = 0.0
+    threshold: float = 0.0
+    effect: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
     reason: str
-    feature: str
-    message: str
+    feature: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
     """The impact; where `estimate` is None, `reason` and `message` say why."""
 
-    metric: str
+    metric: str = ""
     estimate: float | None = None
     before: float | None = None
     now: float | None = None
@@ -82,8 +82,8 @@ class Report:
     """What a Job found in a window."""
 
     state: str
-    rows: int
-    judged: int
+    rows: int = 0
+    judged: int = 0
     drifted: bool | None = None
     worst: tuple[Moved, ...] = ()
     bug: Bug | None = None

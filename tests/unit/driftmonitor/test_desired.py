@@ -1,0 +1,101 @@
+"""The children of a DriftMonitor, as YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.unit.driftmonitor.worlds import NOW, Story, a_dataset, a_monitor, a_service
+
+from gyre.adapters.datasets import DatasetView
+from gyre.kinds.driftmonitor import desired
+from gyre.kinds.driftmonitor.ledger import Ledger
+from gyre.kinds.driftmonitor.model import DriftMonitor
+from gyre.kinds.driftmonitor.plan import step
+from gyre_drift.plan import DatasetReference, Plan, Span
+
+Golden = Callable[[str, Any], None]
+S3 = {"endpoint": "http://store:9000", "region": "eu-1", "credentialsSecret": {"name": "log-keys"}}
+LAKE = {"s3": {"bucket": "lake", "prefix": "flights", "endpoint": "http://lake:9000", "credentialsSecret": "lake-keys"}}
+
+
+def job_of(uri: str = "pvc://logs/predictions", dataset: Any = None, name: str = "flights", **spec: Any) -> Any:
+    obj = a_monitor(**spec)
+    obj["metadata"]["name"] = name
+    dm = DriftMonitor.parse(obj)
+    view = DatasetView.of(dataset or a_dataset()) if dm.spec.reference.dataset else None
+    asked = desired.Asked(uri, view, "auc", {"auc": Decimal("0.7231")})
+    return desired.job(dm, step(dm, view, uri, Ledger(), NOW), asked)
+
+
+def plan_of(job: Any) -> Plan:
+    env = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    return Plan.of(next(entry["value"] for entry in env if entry["name"] == "GYRE_DRIFT_PLAN"))
+
+
+def test_a_job_on_claims_writes_to_the_log_and_only_reads_the_reference(golden: Golden):
+    golden(
+        "job_pvc.yaml",
+        job_of(features=[{"name": "hour", "type": "Numeric"}, {"name": "carrier", "type": "Categorical"}]),
+    )
+
+
+def test_a_job_on_buckets_has_two_pairs_of_keys(golden: Golden):
+    golden("job_s3.yaml", job_of("s3://logs/p", a_dataset(source=LAKE), s3=S3, report={"uri": "s3://reports/drift"}))
+
+
+def test_an_empty_ledger(golden: Golden):
+    golden("ledger.yaml", desired.ledger(DriftMonitor.parse(a_monitor()), Ledger()))
+
+
+def test_the_program_reads_what_the_operator_writes():
+    plan = plan_of(job_of())
+    assert isinstance(plan.reference, DatasetReference)
+    assert (plan.monitor, plan.service, plan.windows, plan.min_effect) == ("flights", "flights", 720, 0.05)
+    assert (plan.log.path, plan.log.uri) == ("/gyre/log/predictions", "pvc://logs/predictions")
+    assert (plan.reference.place.path, plan.reference.version) == ("/gyre/reference/flights", 3)
+    assert plan.window.end - plan.window.start == timedelta(hours=1)
+    assert (plan.metric, plan.baseline) == ("auc", {"auc": 0.7231})
+
+
+def test_a_span_of_the_log_is_a_reference_without_a_volume():
+    window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z"}
+    job = job_of(reference={"window": window})
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    assert plan_of(job).reference == Span(start, start + timedelta(days=7))
+    assert [volume["name"] for volume in job["spec"]["template"]["spec"]["volumes"]] == ["log", "tmp"]
+
+
+def test_no_key_is_in_the_plan_or_in_the_ledger():
+    text = json.dumps(job_of("s3://logs/p", a_dataset(source=LAKE), s3=S3))
+    assert text.count("log-keys") == 2  # named, for each of the two keys
+    assert "log-keys" not in str(plan_of(json.loads(text)))
+
+
+def test_the_pod_has_no_token_and_may_not_write_its_image():
+    pod = job_of()["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+    assert "fsGroup" in pod["securityContext"]
+
+
+def test_job_names_fit_a_label_for_the_longest_name():
+    job = job_of(name="d" * DriftMonitor.definition.max_name)
+    assert len(job["metadata"]["name"]) <= 63
+
+
+@pytest.mark.parametrize("uri", ["ftp://x", "", "logs"])
+def test_an_address_of_no_known_kind_is_refused(uri: str):
+    with pytest.raises(ValueError, match="neither pvc://"):
+        job_of(uri)
+
+
+def test_the_metric_and_the_baseline_come_from_the_model_and_the_version_that_serves():
+    story = Story(service=a_service("s3://logs/p"))
+    story.look()
+    assert story.plan["metric"] == "auc"
+    assert story.plan["baseline"] == {"auc": "0.7231", "logLoss": "0.48"}
