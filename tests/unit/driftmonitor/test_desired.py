@@ -70,6 +70,12 @@ def test_a_span_of_the_log_is_a_reference_without_a_volume():
     assert [volume["name"] for volume in job["spec"]["template"]["spec"]["volumes"]] == ["log", "tmp"]
 
 
+def test_a_feature_that_looks_like_a_variable_stays_as_it_is():
+    job = job_of(features=[{"name": "$(HOME)", "type": "Numeric"}])
+    assert "$" not in json.dumps(job["spec"]["template"]["spec"]["containers"][0]["env"])
+    assert list(plan_of(job).features) == ["$(HOME)"]
+
+
 def test_no_key_is_in_the_plan_or_in_the_ledger():
     text = json.dumps(job_of("s3://logs/p", a_dataset(source=LAKE), s3=S3))
     assert text.count("log-keys") == 2  # named, for each of the two keys

@@ -81,7 +81,9 @@ JSON = st.recursive(
 @given(
     message=st.fixed_dictionaries(
         {"version": st.just(1), "state": st.sampled_from(["Judged", "NoTraffic"])},
-        optional=dict.fromkeys(("window", "drifted", "worst", "dataBug", "impact", "labels", "quality", "report", "error"), JSON),
+        optional=dict.fromkeys(
+            ("window", "drifted", "worst", "dataBug", "impact", "labels", "quality", "report", "error"), JSON
+        ),
     )
 )
 def test_whatever_a_job_says_is_a_report_or_a_trouble_and_fits_the_ledger(message: dict[str, Any]):

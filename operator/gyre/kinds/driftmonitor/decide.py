@@ -51,7 +51,8 @@ def decide(dm: DriftMonitor, seen: Observed, now: datetime) -> Decision:
         return Decision.progressing(Reason.STARTING, "creating its ledger", Create(desired.ledger(dm, Ledger())))
     case = Case(dm, seen, seen.ledger, step(dm, seen.dataset, seen.uri, seen.ledger, now), now)
     decision = next(found for rule in RULES if (found := rule(case)))
-    return replace(decision, effects=(*decision.effects, *leftovers(case)))
+    # Leftovers first: their guard holds for the ledger as it was seen, which the decision may write anew.
+    return replace(decision, effects=(*leftovers(case), *decision.effects))
 
 
 def leftovers(case: Case) -> tuple[Effect, ...]:

@@ -74,7 +74,7 @@ def job(dm: DriftMonitor, step: Step, asked: Asked) -> Manifest:
         "command": [*PROGRAM],
         "env": [
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - in the pod; the root file system is read-only
-            {"name": PLAN, "value": json.dumps(plan, sort_keys=True, separators=(",", ":"))},
+            {"name": PLAN, "value": _text(plan)},
             *env.values(),
         ],
         "resources": {
@@ -90,6 +90,11 @@ def job(dm: DriftMonitor, step: Step, asked: Asked) -> Manifest:
         seconds=int(dm.spec.timeout.total_seconds()),
         owns_files=any(isinstance(where, ClaimPlace) for where in (log, report)),
     )
+
+
+def _text(plan: Mapping[str, Any]) -> str:
+    """As JSON in which the kubelet finds no `$(…)` to put something else in the place of."""
+    return json.dumps(plan, sort_keys=True, separators=(",", ":")).replace("$", "\\u0024")
 
 
 def place(dm: DriftMonitor, uri: str) -> Place:
