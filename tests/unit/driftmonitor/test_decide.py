@@ -181,7 +181,7 @@ def test_lost_quality_has_a_condition_and_an_event_of_its_own():
     [
         (lambda s: s.lose(SERVICE), "NoService", "create it or fix spec.serviceRef.name"),
         (lambda s: s.change(SERVICE, a_service(None)), "NoLog", "set its spec.log.uri"),
-        (lambda s: s.change(SERVICE, a_service("ftp://x")), "BadPlace", "correct spec.log.uri"),
+        (lambda s: s.change(SERVICE, a_service("ftp://x")), "NoLog", "set its spec.log.uri"),
         (lambda s: s.change(SERVICE, a_service(model="other")), "OtherModel", "fix spec.modelRef.name"),
         (lambda s: s.lose(Ref(gvks.MODEL, "ml", "late")), "ModelMissing", "create it"),
         (lambda s: s.lose(DATASET), "DatasetMissing", "create it"),

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from tests.unit.driftmonitor.worlds import NOW, Story, a_dataset, a_monitor, a_service
 
 from gyre.adapters.datasets import DatasetView
+from gyre.adapters.storage import BucketPlace, ClaimPlace, Place
 from gyre.kinds.driftmonitor import desired
 from gyre.kinds.driftmonitor.ledger import Ledger
 from gyre.kinds.driftmonitor.model import DriftMonitor
@@ -19,17 +19,19 @@ from gyre.kinds.driftmonitor.plan import step
 from gyre_drift.plan import DatasetReference, Plan, Span
 
 Golden = Callable[[str, Any], None]
-S3 = {"endpoint": "http://store:9000", "region": "eu-1", "credentialsSecret": {"name": "log-keys"}}
+STORE = BucketPlace("logs", "p", "http://store:9000", "eu-1", "log-keys")
+CLAIM = ClaimPlace("logs", "predictions")
+S3 = {"endpoint": "http://store:9000", "credentialsSecret": {"name": "report-keys"}}
 LAKE = {"s3": {"bucket": "lake", "prefix": "flights", "endpoint": "http://lake:9000", "credentialsSecret": "lake-keys"}}
 
 
-def job_of(uri: str = "pvc://logs/predictions", dataset: Any = None, name: str = "flights", **spec: Any) -> Any:
+def job_of(log: Place = CLAIM, dataset: Any = None, name: str = "flights", **spec: Any) -> Any:
     obj = a_monitor(**spec)
     obj["metadata"]["name"] = name
     dm = DriftMonitor.parse(obj)
     view = DatasetView.of(dataset or a_dataset()) if dm.spec.reference.dataset else None
-    asked = desired.Asked(uri, view, "auc", {"auc": Decimal("0.7231")})
-    return desired.job(dm, step(dm, view, uri, Ledger(), NOW), asked)
+    asked = desired.Asked(log, view, "auc", {"auc": Decimal("0.7231")})
+    return desired.job(dm, step(dm, view, log.uri, Ledger(), NOW), asked)
 
 
 def plan_of(job: Any) -> Plan:
@@ -44,8 +46,16 @@ def test_a_job_on_claims_writes_to_the_log_and_only_reads_the_reference(golden: 
     )
 
 
-def test_a_job_on_buckets_has_two_pairs_of_keys(golden: Golden):
-    golden("job_s3.yaml", job_of("s3://logs/p", a_dataset(source=LAKE), s3=S3, report={"uri": "s3://reports/drift"}))
+def test_a_job_on_buckets_has_a_pair_of_keys_for_each(golden: Golden):
+    golden("job_s3.yaml", job_of(STORE, a_dataset(source=LAKE), report={"uri": "s3://reports/drift", "s3": S3}))
+
+
+def test_a_report_in_a_bucket_is_reached_as_the_log_where_nothing_is_said():
+    job = job_of(STORE, report={"uri": "s3://reports/drift"})
+    plan = plan_of(job)
+    assert plan.report is not None
+    assert (plan.report.path, plan.report.endpoint) == ("s3://reports/drift", "http://store:9000")
+    assert str(job).count("log-keys") == 4
 
 
 def test_an_empty_ledger(golden: Golden):
@@ -77,7 +87,7 @@ def test_a_feature_that_looks_like_a_variable_stays_as_it_is():
 
 
 def test_no_key_is_in_the_plan_or_in_the_ledger():
-    text = json.dumps(job_of("s3://logs/p", a_dataset(source=LAKE), s3=S3))
+    text = json.dumps(job_of(STORE, a_dataset(source=LAKE)))
     assert text.count("log-keys") == 2  # named, for each of the two keys
     assert "log-keys" not in str(plan_of(json.loads(text)))
 
@@ -92,12 +102,6 @@ def test_the_pod_has_no_token_and_may_not_write_its_image():
 def test_job_names_fit_a_label_for_the_longest_name():
     job = job_of(name="d" * DriftMonitor.definition.max_name)
     assert len(job["metadata"]["name"]) <= 63
-
-
-@pytest.mark.parametrize("uri", ["ftp://x", "", "logs"])
-def test_an_address_of_no_known_kind_is_refused(uri: str):
-    with pytest.raises(ValueError, match="neither pvc://"):
-        job_of(uri)
 
 
 def test_the_metric_and_the_baseline_come_from_the_model_and_the_version_that_serves():

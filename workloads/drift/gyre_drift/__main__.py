@@ -26,7 +26,7 @@ from gyre_drift.faults import DriftError
 from gyre_drift.page import page
 from gyre_drift.plan import VARIABLE, Plan, Span
 from gyre_drift.reference import Known, known
-from gyre_drift.store import Store
+from gyre_drift.store import REPORT_KEYS, Store
 from gyre_drift.window import Evidence
 
 WORST: Final = 5
@@ -123,7 +123,7 @@ def _report(plan: Plan, place: Store, evidence: Evidence, before: list[Evidence]
     """Where the report is, and its digest; drawn and written unless it is there already."""
     from gyre_drift import pictures
 
-    store = Store.open(plan.report) if plan.report else place.below("reports")
+    store = Store.open(plan.report, REPORT_KEYS) if plan.report else place.below("reports")
     name = window.file_of(plan, reference.key).removeprefix("windows/").removesuffix(".json")
     drawn = {
         "features": ("Features against the reference", pictures.features(evidence, reference)),

@@ -1,7 +1,7 @@
 """What a Job is asked for: one JSON in GYRE_DRIFT_PLAN, written by the operator (kinds/driftmonitor/desired.py).
 
 Promises   what is missing or malformed is named; nothing is guessed.
-Never      holds a credential: those come as AWS_* (the log) and GYRE_REFERENCE_* (the reference).
+Never      holds a credential: those come as AWS_*, GYRE_REFERENCE_* and GYRE_REPORT_*.
 """
 
 from __future__ import annotations

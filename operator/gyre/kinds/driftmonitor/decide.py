@@ -120,7 +120,7 @@ def service_lacking(case: Case) -> Decision | None:
     """Without a log there is nothing to judge; that is no calm."""
     spec, seen = case.dm.spec, case.seen
     name = spec.service_ref.name
-    if seen.service is None or seen.log is None:
+    if seen.service is None:
         what = f"InferenceService {name!r} does not exist: create it or fix spec.serviceRef.name"
         return Decision.stalled(Reason.NO_SERVICE, what)
     if not seen.model:
@@ -129,13 +129,9 @@ def service_lacking(case: Case) -> Decision | None:
     if seen.service.model != spec.model_ref.name:
         what = f"InferenceService {name!r} serves {seen.service.model!r} and not {spec.model_ref.name!r}"
         return Decision.stalled(Reason.OTHER_MODEL, f"{what}: fix spec.modelRef.name or spec.serviceRef.name")
-    if not seen.log.uri:
+    if seen.log is None:
         what = f"InferenceService {name!r} keeps no prediction log: set its spec.log.uri to pvc://… or s3://…"
         return Decision.stalled(Reason.NO_LOG, what)
-    try:
-        desired.place(case.dm, seen.log.uri)
-    except ValueError as error:
-        return Decision.stalled(Reason.BAD_PLACE, f"{error}: correct spec.log.uri of InferenceService {name!r}")
     return None
 
 
@@ -232,7 +228,9 @@ def up_to_date(case: Case) -> Decision | None:
 def job_due(case: Case) -> Decision | None:
     """Judge the oldest window that is missing."""
     seen = case.seen
-    asked = desired.Asked(seen.uri, seen.dataset, seen.metric, seen.baseline)
+    if seen.log is None:
+        raise AssertionError("service_lacking comes before")
+    asked = desired.Asked(seen.log.place, seen.dataset, seen.metric, seen.baseline)
     due = case.due
     written = case.ledger.with_job(due.trigger, due.start, due.skipped)
     skipped = f"{due.skipped} windows before that of {due.label} are not judged any more: there were too many to catch up with"

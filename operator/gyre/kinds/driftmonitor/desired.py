@@ -26,8 +26,13 @@ from gyre.kinds.driftmonitor.plan import Step, windows_between_false_alarms
 MONITOR_LABEL: Final = "gyre.dev/drift-monitor"
 PROGRAM: Final = ("/opt/venv/bin/python", "-m", "gyre_drift")
 PLAN: Final = "GYRE_DRIFT_PLAN"
-REFERENCE_KEYS: Final = ("GYRE_REFERENCE_ACCESS_KEY_ID", "GYRE_REFERENCE_SECRET_ACCESS_KEY")
 LOG, REFERENCE, REPORT = "log", "reference", "report"
+KEYS: Final = {
+    LOG: ACCESS_KEYS,
+    REFERENCE: ("GYRE_REFERENCE_ACCESS_KEY_ID", "GYRE_REFERENCE_SECRET_ACCESS_KEY"),
+    REPORT: ("GYRE_REPORT_ACCESS_KEY_ID", "GYRE_REPORT_SECRET_ACCESS_KEY"),
+}
+"""In which variables the keys of each store come: there may be three of them."""
 MOST_METRICS: Final = 16
 
 
@@ -35,8 +40,7 @@ MOST_METRICS: Final = 16
 class Asked:
     """What a Job needs besides the spec."""
 
-    uri: str
-    """Of the log."""
+    log: Place
     dataset: DatasetView | None
     metric: str
     baseline: Mapping[str, Decimal]
@@ -61,13 +65,12 @@ def job_ref(dm: DriftMonitor, name: str) -> Ref:
 
 
 def job(dm: DriftMonitor, step: Step, asked: Asked) -> Manifest:
-    """Judges one window; writes beside the log, and its termination message. ValueError for an address of no kind we know."""
-    log, report = place(dm, asked.uri), place(dm, dm.spec.report.uri) if dm.spec.report else None
+    """Judges one window; writes beside the log, and its termination message."""
+    log, report = asked.log, _report(dm, asked.log)
     used = [(LOG, log, False), *([(REFERENCE, found, True)] if (found := _reference(asked)) else [])]
     used += [(REPORT, report, False)] if report else []
     reached = {name: _reach(name, where, read_only) for name, where, read_only in used}
     plan = _plan(dm, step, asked, {name: _place(where, reached[name].path) for name, where, _ in used})
-    env = {entry["name"]: entry for name, found in reached.items() for entry in _keys(name, found.env)}
     container = {
         "name": "judge",
         "image": dm.spec.image,
@@ -75,7 +78,7 @@ def job(dm: DriftMonitor, step: Step, asked: Asked) -> Manifest:
         "env": [
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - in the pod; the root file system is read-only
             {"name": PLAN, "value": _text(plan)},
-            *env.values(),
+            *(entry for name, found in reached.items() for entry in _keys(name, found.env)),
         ],
         "resources": {
             "requests": {"cpu": dm.spec.resources.cpu, "memory": dm.spec.resources.memory},
@@ -97,16 +100,16 @@ def _text(plan: Mapping[str, Any]) -> str:
     return json.dumps(plan, sort_keys=True, separators=(",", ":")).replace("$", "\\u0024")
 
 
-def place(dm: DriftMonitor, uri: str) -> Place:
-    """Where that is, and how a bucket is reached. ValueError for anything but pvc:// and s3://."""
-    found = from_uri(uri)
-    if found is None:
-        raise ValueError(f"{uri!r} is neither pvc://<claim>/<path> nor s3://<bucket>/<prefix>")
-    if isinstance(found, ClaimPlace) or dm.spec.s3 is None:
-        return found
-    s3 = dm.spec.s3
-    secret = s3.credentials_secret.name if s3.credentials_secret else None
-    return replace(found, endpoint=s3.endpoint, region=s3.region, secret=secret)
+def _report(dm: DriftMonitor, log: Place) -> Place | None:
+    """Where the reports go, if not beside the log. A bucket that is not said how to reach is reached as the log's."""
+    place = from_uri(dm.spec.report.uri) if dm.spec.report else None
+    if dm.spec.report is None or not isinstance(place, BucketPlace):
+        return place
+    if s3 := dm.spec.report.s3:
+        secret = s3.credentials_secret.name if s3.credentials_secret else None
+        return replace(place, endpoint=s3.endpoint, region=s3.region, secret=secret)
+    same = log if isinstance(log, BucketPlace) else place
+    return replace(place, endpoint=same.endpoint, region=same.region, secret=same.secret)
 
 
 def _reference(asked: Asked) -> Place | None:
@@ -132,10 +135,7 @@ def _place(where: Place, path: str) -> dict[str, str]:
 
 
 def _keys(name: str, env: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    """Log and reference may lie in two stores with two pairs of keys."""
-    if name != REFERENCE:
-        return list(env)
-    names = dict(zip(ACCESS_KEYS, REFERENCE_KEYS, strict=True))
+    names = dict(zip(ACCESS_KEYS, KEYS[name], strict=True))
     return [{**entry, "name": names[entry["name"]]} for entry in env]
 
 

@@ -107,7 +107,7 @@ class Resources(Schema):
 
 
 class Bucket(Schema):
-    """How to reach a log or a report whose URI is `s3://…`."""
+    """How to reach a report whose URI is `s3://…`."""
 
     endpoint: Annotated[str, MaxLength(256), Pattern(r"^https?://[^\s/]+$")] | None = None
     """The store, when it is not AWS."""
@@ -122,6 +122,8 @@ class Report(Schema):
 
     uri: StorageUri
     """`pvc://claim/path` or `s3://bucket/prefix`."""
+    s3: Bucket | None = None
+    """How to reach that bucket; as the log's when left out."""
 
 
 class DriftMonitorSpec(
@@ -164,8 +166,6 @@ class DriftMonitorSpec(
     """How long a Job may take."""
     image: Image = DEFAULT_IMAGE
     """The image with `gyre_drift`."""
-    s3: Bucket | None = None
-    """How to reach a log or report in a bucket."""
     report: Report | None = None
     """Where the reports go; beside the log when left out."""
 

@@ -40,6 +40,7 @@ class Observed:
     pods: tuple[JobPod, ...] = ()
     service: ServiceView | None = None
     log: LogView | None = None
+    """None where nothing is logged."""
     model: bool = False
     metric: str = ""
     """Of the Model's objective; empty where it states none."""

@@ -65,9 +65,7 @@ def step(dm: DriftMonitor, dataset: DatasetView | None, uri: str, ledger: Ledger
 
 def trigger(dm: DriftMonitor, dataset: DatasetView | None, uri: str) -> str:
     spec = dm.spec.to_dict()
-    kept = {
-        key: value for key, value in spec.items() if key not in ("resources", "timeout", "lateness", "report", "s3")
-    }
+    kept = {key: value for key, value in spec.items() if key not in ("resources", "timeout", "lateness", "report")}
     digest = dataset.digest if dataset and dm.spec.reference.dataset else ""
     return _hash(kept, digest, uri, dm.metadata.annotations.get(REQUESTED_AT, ""))
 
