@@ -36,6 +36,11 @@ class Cell:
     target: int
 
     @property
+    def judged(self) -> int:
+        """Of a window's rows, by gyre."""
+        return drift.judged_rows(self.rows, self.reference)
+
+    @property
     def names(self) -> list[str]:
         return [f"f{at}" for at in range(self.features)]
 
@@ -57,16 +62,16 @@ def split(
     chance, found = np.random.default_rng(seed), dict.fromkeys(shifts, 0)
     for number in range(references):
         reference = cell.drawn(chance)
-        threshold = drift.calibrate(reference, cell.rows, cell.target, seed=number)
+        threshold = drift.calibrate(reference, cell.judged, cell.target, seed=number)
         pairs = list(zip(reference.features, reference.shares, strict=True))
         still = np.full(windows, -np.inf)
         for bins, shares in pairs[1:]:
             still = np.maximum(
-                still, drift.score(chance.multinomial(cell.rows, probabilities(bins), size=windows), shares)
+                still, drift.score(chance.multinomial(cell.judged, probabilities(bins), size=windows), shares)
             )
         bins, shares = pairs[0]
         for shift in shifts:
-            counts = chance.multinomial(cell.rows, probabilities(bins, shift), size=windows)
+            counts = chance.multinomial(cell.judged, probabilities(bins, shift), size=windows)
             best = np.maximum(still, drift.score(counts, shares))
             found[shift] += int((best > threshold.value).sum())
     return {shift: (alarms, references * windows) for shift, alarms in found.items()}
