@@ -92,7 +92,7 @@ def rules(quick: bool) -> Measured:
         names = [f"f{at}" for at in range(features)]
         reference = {name: chance.normal(size=20_000) for name in names}
         for size in (100, 1_000):
-            number = 20 if quick else 200 if features < 50 else 100
+            number = 20 if quick else {1: 200, 10: 60, 50: 30}[features]
             for shift in (0.0, 0.05, *SHIFTS):
                 windows = [
                     {name: chance.normal(shift * (name == "f0"), size=size) for name in names} for _ in range(number)
