@@ -38,7 +38,8 @@ class Store:
         if not place.path.startswith("s3://"):
             folder = place.path.rstrip("/") or "/"
             return cls(fs.LocalFileSystem(), folder, place.uri or folder)
-        options: dict[str, Any] = {"region": place.region} if place.region else {}
+        options: dict[str, Any] = {"allow_delayed_open": True}  # small files in one PUT, and no upload that is left open
+        options |= {"region": place.region} if place.region else {}
         if place.endpoint:
             url = urlsplit(place.endpoint if "//" in place.endpoint else f"//{place.endpoint}")
             options |= {"endpoint_override": url.netloc, "scheme": url.scheme or "https"}
@@ -100,8 +101,8 @@ class Store:
         path = f"{self.folder}/{name}"
         folder, _, file = path.rpartition("/")
         try:
-            self.files.create_dir(folder, recursive=True)
             if self.files.type_name == "local":
+                self.files.create_dir(folder, recursive=True)  # a bucket has no folders to make
                 aside = f"{folder}/.{file}.{os.getpid()}"
                 with self.files.open_output_stream(aside) as stream:
                     stream.write(content)
