@@ -1,5 +1,5 @@
-"""`python -m tests.perf [cluster | statistics]`: gyre against the API server that it runs on, as ratios and limits, and the judge
-against its promises by simulation; build/perf.json and tables. Exit status 1 when a promise of the judge is broken.
+"""`python -m tests.perf [cluster | statistics | drift]`: gyre against the API server that it runs on, as ratios and limits;
+the judge and drift against their promises by simulation; build/perf.json and tables. Exit status 1 when a promise is broken.
 
 Figures of one run on one machine; the ratio is taken within a round, gyre and yardstick one after the other. Nothing else
 should run on the machine: the API server, etcd and gyre share its cores. The simulation needs no API server.
@@ -23,7 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.api.apiserver import REPOSITORY
-from tests.perf import burst, latency, settled, statistics_tables
+from tests.perf import burst, drift_tables, latency, settled, statistics_tables
 from tests.perf.bench import Bench, stage
 
 OUT = REPOSITORY / "build" / "perf.json"
@@ -31,7 +31,7 @@ OUT = REPOSITORY / "build" / "perf.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.perf", description=__doc__)
-    parser.add_argument("what", nargs="?", default="all", choices=("all", "cluster", "statistics"))
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "cluster", "statistics", "drift"))
     parser.add_argument("--jobs", type=int, default=1000, help="TrainingJobs of a burst")
     parser.add_argument("--rounds", type=int, default=3, help="bursts; the median counts")
     parser.add_argument("--objects", type=int, default=5000, help="settled objects")
@@ -45,6 +45,10 @@ def main() -> None:
         runs = statistics_tables.QUICK_RUNS if options.quick else statistics_tables.RUNS
         result, broken = statistics_tables.main(runs=runs, console=console)
         written({"statistics": result})
+    if options.what in ("all", "drift"):
+        result, more = drift_tables.main(quick=options.quick, console=console)
+        broken = [*broken, *more]
+        written({"drift": result})
     if options.what in ("all", "cluster"):
         result = cluster(options, console)
         written(result)

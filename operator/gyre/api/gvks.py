@@ -17,6 +17,7 @@ DATASET = ours("Dataset", "datasets")
 MODEL = ours("Model", "models")
 MODEL_VERSION = ours("ModelVersion", "modelversions")
 INFERENCE_SERVICE = ours("InferenceService", "inferenceservices")
+DRIFT_MONITOR = ours("DriftMonitor", "driftmonitors")
 
 CONFIG_MAP = Gvk("", "v1", "ConfigMap", "configmaps")
 EVENT = Gvk("", "v1", "Event", "events")

@@ -67,6 +67,12 @@ EXEMPTIONS: Final[tuple[Exemption, ...]] = (
         "*", "spec.suspend", "no-booleans", "the word of Job, CronJob and RayJob; Argo CD and kubectl look for it"
     ),
     Exemption(
+        "DriftMonitor",
+        "status.drifted",
+        "no-booleans",
+        "absent while it is not known; its third state is the condition",
+    ),
+    Exemption(
         "InferenceService", "", "columns", "a rollout is read in one line: who serves, who is judged, on what evidence"
     ),
 )
