@@ -17,6 +17,8 @@ DATASET = ours("Dataset", "datasets")
 MODEL = ours("Model", "models")
 MODEL_VERSION = ours("ModelVersion", "modelversions")
 INFERENCE_SERVICE = ours("InferenceService", "inferenceservices")
+COST_BUDGET = ours("CostBudget", "costbudgets", namespaced=False)
+PROVIDER = ours("Provider", "providers", namespaced=False)
 
 CONFIG_MAP = Gvk("", "v1", "ConfigMap", "configmaps")
 EVENT = Gvk("", "v1", "Event", "events")

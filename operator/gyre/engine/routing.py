@@ -71,3 +71,5 @@ class Routes:
         for kind, watch in self._watches.get(gvk, ()):
             for namespace, name in watch.keys(obj) if watch.keys else ():
                 yield Key(kind, namespace, name)
+            if watch.everyone:
+                yield from map(Key.of, tuple(cache.entries(kind)))
