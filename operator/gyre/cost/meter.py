@@ -73,7 +73,7 @@ class Span:
 
     def moved(self, at: datetime, place: Place) -> Span:
         """The node has other terms now. One that nobody priced before is taken to have had them all along."""
-        known = tuple((since, place if was.provider == "" else was) for since, was in self.places)
+        known = _found(self.places, place)
         if known[-1][1] != place:
             known = tuple(sorted((*known, (max(at, self.start), place)), key=lambda pair: pair[0]))
         return replace(self, places=known)
@@ -98,8 +98,11 @@ class Meter:
 
     # ── seeing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def seen(self, sightings: Iterable[Sighting], now: datetime) -> Meter:
-        """All containers there are, as they are now: new ones begin, ended ones get their end, missing ones are closed."""
+    def seen(self, sightings: Iterable[Sighting], now: datetime, nodes: Mapping[str, Place] | None = None) -> Meter:
+        """All containers there are, as they are now: new ones begin, ended ones get their end, missing ones are closed.
+
+        `nodes` says where those run, or ran, that are there no more: a price that comes late still reaches them.
+        """
         spans, done, here, unseen = dict(self.spans), dict(self.done), set[str](), self.unseen
         for sighting in sightings:
             key = sighting.key
@@ -115,6 +118,9 @@ class Meter:
             if key not in here and span.end is None:
                 spans[key] = replace(span, end=max(span.billed, span.start, self.mark or span.start), final=False)
                 unseen += 1
+            place = (nodes or {}).get(span.node)
+            if key not in here and place is not None and any(was.provider == "" for _, was in span.places):
+                spans[key] = replace(spans[key], places=_found(span.places, place))
         return replace(self, spans=spans, done=_kept(done, here, now), unseen=unseen)
 
     # ── billing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +197,10 @@ def pieces(span: Span, book: Book, zone: ZoneInfo, start: datetime, stop: dateti
             found.append((Line.of(day[:7], span.owner, resource, place, price), EXACT.multiply(amount, seconds)))
         yield Piece(end, day, tuple(found))
         at = end
+
+
+def _found(places: tuple[tuple[datetime, Place], ...], place: Place) -> tuple[tuple[datetime, Place], ...]:
+    return tuple((since, place if was.provider == "" else was) for since, was in places)
 
 
 def _begun(sighting: Sighting, before: tuple[datetime, bool] | None) -> Span | None:

@@ -13,4 +13,12 @@ from gyre.kinds.modelversion import KIND as MODEL_VERSION
 from gyre.kinds.provider import KIND as PROVIDER
 from gyre.kinds.trainingjob import KIND as TRAINING_JOB
 
-KINDS: tuple[Kind[Any, Any], ...] = (DATASET, TRAINING_JOB, MODEL, MODEL_VERSION, INFERENCE_SERVICE, PROVIDER, COST_BUDGET)
+KINDS: tuple[Kind[Any, Any], ...] = (
+    DATASET,
+    TRAINING_JOB,
+    MODEL,
+    MODEL_VERSION,
+    INFERENCE_SERVICE,
+    PROVIDER,
+    COST_BUDGET,
+)

@@ -1,4 +1,4 @@
-"""The ledger against scripted histories: starts, ends, restarts, spot, prices that change, months that end, clocks that change."""
+"""The ledger against scripted histories: starts, ends, restarts, spot, price changes, the ends of months, clock changes."""
 
 from __future__ import annotations
 

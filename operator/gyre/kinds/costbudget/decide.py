@@ -58,7 +58,7 @@ def decide(budget: CostBudget, seen: Observed, now: datetime) -> Decision:
 def reading(budget: CostBudget, seen: Observed, meter: Meter, zone: ZoneInfo, now: datetime) -> Meter | None:
     """The meter read anew, where there is something to enter: a run began or ended, a price came, or it is time."""
     whole = now.replace(microsecond=0)
-    looked = meter.seen(seen.sightings, whole)
+    looked = meter.seen(seen.sightings, whole, seen.places)
     read = looked.billed(seen.prices, zone, whole)
     if looked.spans != meter.spans or looked.unseen != meter.unseen:
         return read

@@ -14,7 +14,7 @@ from gyre.adapters.budgets import covers
 from gyre.adapters.charges import of_nodes, sightings
 from gyre.adapters.kuberay import controller_uid
 from gyre.adapters.pods import moment
-from gyre.adapters.prices import book
+from gyre.adapters.prices import NodeTerms, book, place_of
 from gyre.api import gvks
 from gyre.api.durations import parse_duration
 from gyre.api.effects import Ref
@@ -22,7 +22,7 @@ from gyre.api.fields import Switch
 from gyre.api.kind import Object, Reader
 from gyre.cost.bill import Owner
 from gyre.cost.meter import Meter, Sighting
-from gyre.cost.prices import Book
+from gyre.cost.prices import Book, Place
 from gyre.kinds.costbudget.desired import ledger_ref
 from gyre.kinds.costbudget.ledger import Unreadable, from_data
 from gyre.kinds.costbudget.model import CostBudget
@@ -39,6 +39,8 @@ class Observed:
     foreign: tuple[str, ...] = ()
     """Providers in other currencies, `name (USD)`."""
     sightings: tuple[Sighting, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Of the nodes that there are, by name."""
     ends: Mapping[Owner, datetime | None] = field(default_factory=dict)
     """When each running TrainingJob will be over by its own estimate; None when it says nothing."""
 
@@ -66,6 +68,7 @@ async def gather(reader: Reader, budget: CostBudget) -> Observed:
             f"{one.name} ({one.currency})" for one in book(providers).lists if one.currency != budget.spec.currency
         ),
         sightings=seen,
+        places={terms.name: place_of(terms, prices) for terms in map(NodeTerms.of, reader.everything(gvks.NODE))},
         ends={owner: _end(reader, owner) for owner in sorted(running)},
     )
 

@@ -8,6 +8,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from gyre.api.fields import (
+    Amount,
+    Currency,
     Duration,
     LocalRef,
     Name,
@@ -239,3 +241,21 @@ class Toleration(Schema):
     """Value of the taint."""
     effect: TaintEffect | None = None
     """Effect of the taint; all when left out."""
+
+
+class OnMaxCost(Term):
+    """What happens when the job has cost what it may."""
+
+    PARK = "Park", "after a checkpoint; raising maxCost lets it go on"
+    FAIL = "Fail", "the job is over, with reason MaxCost"
+
+
+class MaxCost(Schema):
+    """What the job may cost, over all attempts."""
+
+    amount: Amount
+    """Money, as a decimal string."""
+    currency: Currency
+    """ISO 4217 code; only Providers in this currency price the job."""
+    action: OnMaxCost = OnMaxCost.PARK
+    """What happens when it has cost so much."""
