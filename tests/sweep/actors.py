@@ -51,14 +51,14 @@ def make_pod(world: World, name: str, owner: Object, template: Mapping[str, Any]
         "finalizers": [KUBELET],
     }
     ref = Ref(POD, owner["metadata"]["namespace"], name)
-    world.create(
-        ref, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [{"name": "x"}]}}
-    )
+    containers = [{"name": c["name"], "resources": c.get("resources", {})} for c in template["spec"]["containers"]]
+    world.create(ref, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
     world.patch(ref, {"status": {"phase": "Pending"}})
 
 
 def run_pod(world: World, ref: Ref, *, node: str, container: str) -> None:
-    status = {"name": container, "ready": True, "restartCount": 0, "imageID": IMAGE_ID, "state": {"running": {}}}
+    state = {"running": {"startedAt": stamp(world.now)}}
+    status = {"name": container, "ready": True, "restartCount": 0, "imageID": IMAGE_ID, "state": state}
     world.patch(
         ref,
         {
