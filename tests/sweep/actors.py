@@ -51,7 +51,8 @@ def make_pod(world: World, name: str, owner: Object, template: Mapping[str, Any]
         "finalizers": [KUBELET],
     }
     ref = Ref(POD, owner["metadata"]["namespace"], name)
-    containers = [{"name": c["name"], "resources": c.get("resources", {})} for c in template["spec"]["containers"]]
+    wanted = (template.get("spec") or {}).get("containers") or [{"name": "x"}]
+    containers = [{"name": one["name"], "resources": one.get("resources", {})} for one in wanted]
     world.create(ref, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
     world.patch(ref, {"status": {"phase": "Pending"}})
 

@@ -85,7 +85,8 @@ def _state(world: World, name: str) -> Mapping[str, Any]:
 def ends(name: str) -> Act:
     def act(world: World) -> None:
         ended = {**_state(world, name)["running"], "finishedAt": stamp(world.now), "exitCode": 0}
-        status = {"name": "x", "state": {"terminated": ended}}
+        before = world.get(pod(name))["status"]["containerStatuses"][0]
+        status = {**before, "state": {"terminated": ended}}
         world.patch(pod(name), {"status": {"phase": "Succeeded", "containerStatuses": [status]}})
 
     return act
