@@ -167,7 +167,7 @@ def test_a_spent_budget_refuses_new_jobs_with_the_operator_stopped_and_says_what
 ):
     ends = datetime.now(UTC) + timedelta(days=3)
     says(cluster, budget, action="Deny", spent="101.20", amount="100.00", period={"to": stamp(ends)})
-    said = until("the policy refuses", lambda: refused(cluster, namespace, MINE))
+    said = until("the policy refuses", lambda: refused(cluster, namespace, MINE), seconds=120)
     assert f"CostBudget {budget.name} is exhausted: spent 101.20 of 100.00 EUR" in said
     assert "Raise spec.amount, or set spec.approval and the annotation gyre.dev/approved-by on it" in said
     assert f"or wait for the next period ({stamp(ends)})" in said
@@ -181,7 +181,7 @@ def test_so_do_a_budget_that_parks_and_one_that_asks_for_approval(
     cluster: Cluster, namespace: str, budget: Ref, action: str
 ):
     says(cluster, budget, action=action, atLeast="7.00")
-    said = until("the policy refuses", lambda: refused(cluster, namespace, MINE))
+    said = until("the policy refuses", lambda: refused(cluster, namespace, MINE), seconds=120)
     assert "spent at least 7.00 of 100 EUR" in said
     assert ("needs an approval" in said) == (action == "Approve")
 
@@ -189,7 +189,7 @@ def test_so_do_a_budget_that_parks_and_one_that_asks_for_approval(
 def test_a_budget_whose_period_has_ended_since_refuses_nobody(cluster: Cluster, namespace: str, budget: Ref):
     over = stamp(datetime.now(UTC) - timedelta(minutes=1))
     says(cluster, budget, action="Deny", spent="101.20", period={"to": stamp(datetime.now(UTC) + timedelta(days=1))})
-    until("the policy refuses", lambda: refused(cluster, namespace, MINE))
+    until("the policy refuses", lambda: refused(cluster, namespace, MINE), seconds=120)
     says(cluster, budget, period={"to": over})
     until("the policy refuses nobody", lambda: refused(cluster, namespace, MINE) == "")
 

@@ -1,4 +1,4 @@
-"""The ledger as FOCUS 1.2. What its own validator says of the file: hack/focus, and docs/cost.md."""
+"""The ledger as FOCUS 1.2. What its own validator said of such a file is in docs/cost.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.cost.focus_rules import ALLOWED, RULES, broken
 from tests.unit.cost.histories import BERLIN, SPOT, TAXIS, metered, run
 
 from gyre.cost.bill import money
@@ -94,3 +95,31 @@ def test_months_are_from_one_to_the_other_and_nothing_else_is_taken():
     for wrong in (("2026-13", "2027-01"), ("2027-02", "2026-11"), ("x", "y")):
         with pytest.raises(ValueError, match=r".+"):
             months_between(*wrong)
+
+
+def test_the_rules_of_focus_hold_but_for_those_that_contradict_each_other():
+    _, found = exported()
+    assert len(RULES) > 100
+    assert broken(found) == set(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("BilledCost", None, "BilledCost-C-003-M"),
+        ("ChargeCategory", "Gift", "ChargeCategory-C-003-M"),
+        ("ListCost", Decimal("1000000"), "ListUnitPrice-C-010-C"),
+        ("BillingCurrency", "Euro", "BillingCurrency-C-003-M"),
+        ("ServiceCategory", "Magic", "ServiceCategory-C-003-M"),
+        ("BillingPeriodStart", "2026-11-01", "BillingPeriodStart-C-001-M"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_found(column: str, value: object, rule: str):
+    _, found = exported()
+    assert rule in broken([{**found[0], column: value}, *found[1:]])
+
+
+def test_a_missing_column_is_found():
+    _, found = exported()
+    without = [{name: value for name, value in row.items() if name != "BilledCost"} for row in found]
+    assert "CostAndUsage-D-006-M" in broken(without)

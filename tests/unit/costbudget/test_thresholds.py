@@ -103,7 +103,7 @@ def test_a_budget_of_which_nothing_is_known_neither_parks_nor_denies():
 def test_the_policies_read_every_budget_and_refuse_nobody_where_there_is_none():
     deny, bound, warn, told = (dict(policy) for policy in policies())
     assert deny["spec"]["paramKind"] == {"apiVersion": "gyre.dev/v1alpha1", "kind": "CostBudget"}
-    assert deny["spec"]["failurePolicy"] == "Fail"
+    assert deny["spec"]["failurePolicy"] == "Ignore"
     assert bound["spec"]["paramRef"] == {"selector": {}, "parameterNotFoundAction": "Allow"}
     assert (bound["spec"]["validationActions"], told["spec"]["validationActions"]) == (["Deny"], ["Warn"])
     assert warn["spec"]["failurePolicy"] == "Ignore"

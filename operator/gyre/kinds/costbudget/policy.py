@@ -2,6 +2,8 @@
 
 `…-budget` refuses a new TrainingJob while the status of a CostBudget that covers it says Deny, Park or Approve. It works while
 the operator is down, since it reads what was last written; a budget whose period has ended since then refuses nobody.
+Both fail open: an API server that has just been given the CRDs does not know the kind of their parameter for up to half a
+minute, and would refuse every TrainingJob till then; a job that slips through is parked by the operator.
 `…-budget-left` only warns: it says before a job is made what is left, and what the forecast is.
 """
 
@@ -57,7 +59,7 @@ def policies() -> tuple[Manifest, ...]:
     denying = ", ".join(f"'{action}'" for action in sorted(DENYING))
     refused = f"variables.covered && variables.current && params.status.action in [{denying}]"
     return (
-        _policy(DENIES, "Fail", f"!({refused})", REFUSAL, "a CostBudget that covers it is exhausted"),
+        _policy(DENIES, "Ignore", f"!({refused})", REFUSAL, "a CostBudget that covers it is exhausted"),
         _binding(DENIES, "Deny"),
         _policy(
             *(WARNS, "Ignore", "!(variables.covered && variables.current)", NOTICE),
