@@ -133,6 +133,9 @@ class Meter:
         for key, span in self.spans.items():
             stop = until if span.end is None else min(span.end, until)
             at = span.billed
+            if span.end is not None and at > span.end:
+                given_back(span, book, zone, lines, days)
+                at = span.end
             for piece in pieces(span, book, zone, at, stop):
                 if piece.lines is None:
                     break
@@ -201,6 +204,32 @@ def pieces(span: Span, book: Book, zone: ZoneInfo, start: datetime, stop: dateti
 
 def _found(places: tuple[tuple[datetime, Place], ...], place: Place) -> tuple[tuple[datetime, Place], ...]:
     return tuple((since, place if was.provider == "" else was) for since, was in places)
+
+
+def given_back(
+    span: Span, book: Book, zone: ZoneInfo, lines: dict[Line, Decimal], days: dict[str, dict[Owner, Decimal]]
+) -> None:
+    """Word of an end always comes after it: what was billed beyond the end goes back, at the price at which it was billed.
+
+    Exact but where a Provider was edited in between, without `from` and `until`: then at that line of the owner's that is there.
+    """
+    assert span.end is not None  # noqa: S101 - the caller asks for it
+    for piece in pieces(span, book, zone, span.end, span.billed):
+        for wanted, quantity in piece.lines or ():
+            alike = replace(wanted, price=Decimal(0))
+            others = (one for one in lines if lines[one] >= quantity and replace(one, price=Decimal(0)) == alike)
+            line = wanted if lines.get(wanted, Decimal(0)) >= quantity else next(others, None)
+            if line is None:
+                continue
+            lines[line] = EXACT.subtract(lines[line], quantity)
+            if not lines[line]:
+                del lines[line]
+            of_day = days.setdefault(piece.day, {})
+            of_day[span.owner] = EXACT.subtract(of_day.get(span.owner, Decimal(0)), line.scaled(quantity))
+            if not of_day[span.owner]:
+                del of_day[span.owner]
+        if not days.get(piece.day, True):
+            del days[piece.day]
 
 
 def _begun(sighting: Sighting, before: tuple[datetime, bool] | None) -> Span | None:

@@ -65,6 +65,13 @@ def test_a_restart_is_another_run_and_the_gap_between_costs_nothing():
     assert euros(meter.bill) == HOUR * 40 / 60
 
 
+def test_word_of_an_end_that_comes_late_gives_back_what_was_billed_beyond_it():
+    running, ended = run("p", "2026-11-02 10:00"), run("p", "2026-11-02 10:00", "2026-11-02 10:20")
+    meter = metered([("2026-11-02 10:30", [running]), ("2026-11-02 10:31", [ended])])
+    assert meter == metered([("2026-11-02 10:31", [ended])])
+    assert euros(meter.bill) == HOUR / 3
+
+
 def test_one_that_vanished_unseen_is_closed_at_the_last_seen_time_and_flagged():
     running = run("p", "2026-11-02 10:00")
     meter = metered([("2026-11-02 10:30", [running]), ("2026-11-02 11:00", [])])

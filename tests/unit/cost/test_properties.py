@@ -77,6 +77,16 @@ def test_it_is_all_the_same_when_one_looks(runs: list[Sighting], looks: list[int
     assert billed(meter, runs, END).bill == billed(Meter(), runs, END).bill
 
 
+@given(histories, st.lists(st.tuples(st.integers(0, 10 * 86_400), st.integers(0, 7200)), max_size=8))
+def test_however_late_the_word_of_an_end_comes_the_bill_is_the_same(runs: list[Sighting], looks: list[tuple[int, int]]):
+    meter = Meter()
+    for seconds, late in sorted(looks):
+        now, known = BEGIN + timedelta(seconds=seconds), BEGIN + timedelta(seconds=seconds - late)
+        there = [r if r.end is not None and r.end <= known else replace(r, end=None) for r in runs if r.start <= now]
+        meter = billed(meter, there, now)
+    assert billed(meter, runs, END).bill == billed(Meter(), runs, END).bill
+
+
 @given(histories)
 def test_text_and_back_is_the_same_meter(runs: list[Sighting]):
     meter = billed(Meter(), runs[: len(runs) // 2] + [replace(r, end=None) for r in runs[len(runs) // 2 :]], END)
