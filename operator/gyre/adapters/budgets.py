@@ -57,6 +57,12 @@ class BudgetView:
         )
 
 
+def whom_it_parks(obj: Mapping[str, Any]) -> object:
+    """All that a running job needs to hear of: a budget that goes on counting concerns nobody."""
+    view = BudgetView.of(obj)
+    return view.parks, dict(view.scope) if view.parks else None, view.amount if view.parks else None
+
+
 def _amount(text: Any) -> Decimal | None:
     try:
         return Decimal(str(text)) if text is not None else None

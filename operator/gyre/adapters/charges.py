@@ -55,6 +55,20 @@ def of_nodes(nodes: Iterable[Mapping[str, Any]], prices: Book) -> Iterator[Sight
             )
 
 
+def what_runs(pod: Mapping[str, Any]) -> object:
+    """What of a pod has to do with money: containers that start and end, where, and on whose account."""
+    status, metadata = pod.get("status") or {}, pod.get("metadata") or {}
+    told = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+    runs = tuple((one.get("name"), tuple(_runs(one))) for one in told)
+    return (
+        metadata.get("uid"),
+        metadata.get("labels"),
+        (pod.get("spec") or {}).get("nodeName"),
+        status.get("phase"),
+        runs,
+    )
+
+
 def owner_of(pod: Mapping[str, Any]) -> Owner:
     metadata = pod.get("metadata") or {}
     labels = metadata.get("labels") or {}

@@ -100,6 +100,12 @@ def place_of(node: NodeTerms, prices: Book) -> Place:
     return Place(provider, Capacity.SPOT if spot else Capacity.ON_DEMAND, node.accelerator)
 
 
+def terms_of(node: Mapping[str, Any]) -> object:
+    """What of a node has to do with money: not its heartbeats."""
+    terms = NodeTerms.of(node)
+    return terms.uid, sorted(terms.labels.items()), sorted(terms.capacity.items())
+
+
 def _entry(said: Mapping[str, Any]) -> Entry | None:
     resource, capacity = RESOURCES.get(said.get("resource", "")), CAPACITIES.get(said.get("capacityType", "OnDemand"))
     try:

@@ -4,8 +4,8 @@ Promises   a run (uid + container + start) is billed once, however often and in 
            on when it started and ended, where, and what that cost then.
 Never      forgets a run of which some time has no price: it is kept, and billed once there is one; bills time after the end.
 
-A run whose pod is gone without having said its end is closed at the moment when it was last known to run, and counted as
-`unseen`: it may have run a little longer. Should it turn up again, it goes on from there, so nothing is billed twice.
+A run whose pod is gone without having said its end is closed at the moment when it was last known to run (when it was told to
+go: at the moment it was missed, within its grace), and counted as `unseen`. Should it turn up again, it goes on from there, so nothing is billed twice.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Sighting:
     place: Place | None
     """None when its node was not to be seen."""
     amounts: Amounts
+    leaving: datetime | None = None
+    """Its pod was told to go, and will have gone by then."""
 
     @property
     def key(self) -> str:
@@ -66,6 +68,16 @@ class Span:
     end: datetime | None = None
     final: bool = True
     """Whether the end is what the kubelet wrote, and not our guess."""
+    leaving: datetime | None = None
+    """Its pod was told to go, and will have gone by then."""
+
+    def gone(self, mark: datetime | None, now: datetime) -> datetime:
+        """When it ended, as far as anybody knows, now that its pod is no more: between the last look and now.
+
+        Of a pod that was told to go the going itself is what wakes us, so now it is, and its grace at the latest.
+        """
+        known = mark or self.start if self.leaving is None else min(now, self.leaving)
+        return max(self.billed, self.start, known)
 
     def place_at(self, at: datetime) -> Place:
         past = [place for since, place in self.places if since <= at]
@@ -116,7 +128,7 @@ class Meter:
             spans[key] = _joined(span, sighting, now)
         for key, span in self.spans.items():
             if key not in here and span.end is None:
-                spans[key] = replace(span, end=max(span.billed, span.start, self.mark or span.start), final=False)
+                spans[key] = replace(span, end=span.gone(self.mark, now), final=False)
                 unseen += 1
             place = (nodes or {}).get(span.node)
             if key not in here and place is not None and any(was.provider == "" for _, was in span.places):
@@ -251,7 +263,8 @@ def _joined(span: Span, sighting: Sighting, now: datetime) -> Span:
     if ended is None and span.end is not None and span.final:
         ended = span.end  # an older view of a run that is over
     moved = span.moved(now, sighting.place) if sighting.place is not None else span
-    return replace(moved, end=ended if ended is None else max(ended, span.start), final=True)
+    end = ended if ended is None else max(ended, span.start)
+    return replace(moved, end=end, final=True, leaving=sighting.leaving or span.leaving)
 
 
 def _kept(done: Mapping[str, tuple[datetime, bool]], here: set[str], now: datetime) -> dict[str, tuple[datetime, bool]]:

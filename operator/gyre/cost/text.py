@@ -161,11 +161,12 @@ def _span(span: Span, number: Mapping[Owner, int]) -> list[Any]:
     places = [[_epoch(since), p.provider, p.capacity.value, p.accelerator] for since, p in span.places]
     amounts = {resource.value: _text(amount) for resource, amount in span.amounts}
     times = [_epoch(span.start), _epoch(span.billed), None if span.end is None else _epoch(span.end), span.final]
-    return [number[span.owner], span.node, *times, places, amounts]
+    leaving = [] if span.leaving is None else [_epoch(span.leaving)]
+    return [number[span.owner], span.node, *times, places, amounts, *leaving]
 
 
 def _unspanned(entry: Any, owners: list[Owner]) -> Span:
-    owner, node, start, billed, end, final, places, amounts = entry
+    owner, node, start, billed, end, final, places, amounts, *leaving = entry
     return Span(
         owner=owners[owner],
         node=str(node),
@@ -175,6 +176,7 @@ def _unspanned(entry: Any, owners: list[Owner]) -> Span:
         amounts=tuple((RESOURCES[name], Decimal(amount)) for name, amount in amounts.items()),
         end=None if end is None else _moment(end),
         final=bool(final),
+        leaving=_moment(leaving[0]) if leaving else None,
     )
 
 

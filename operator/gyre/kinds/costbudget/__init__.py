@@ -18,6 +18,8 @@ Conditions   Ready, Exhausted, Priced, Forecast, Anomalous
 
 from __future__ import annotations
 
+from gyre.adapters.charges import what_runs
+from gyre.adapters.prices import price_list, terms_of
 from gyre.api import gvks
 from gyre.api.kind import Kind, Watch
 from gyre.kinds.costbudget.decide import decide
@@ -37,9 +39,9 @@ KIND = Kind(
     reasons=Reason,
     owns=(gvks.CONFIG_MAP,),
     watches=(
-        Watch(gvks.POD, everyone=True),
-        Watch(gvks.NODE, managed=False, everyone=True),
-        Watch(gvks.PROVIDER, managed=False, everyone=True),
+        Watch(gvks.POD, everyone=what_runs),
+        Watch(gvks.NODE, managed=False, everyone=terms_of),
+        Watch(gvks.PROVIDER, managed=False, everyone=price_list),
         Watch(gvks.TRAINING_JOB, managed=False),
     ),
     policies=policies,

@@ -14,6 +14,7 @@ Conditions   Ready, NodesPriced
 
 from __future__ import annotations
 
+from gyre.adapters.prices import price_list, terms_of
 from gyre.api import gvks
 from gyre.api.kind import Kind, Watch
 from gyre.kinds.provider.decide import decide
@@ -31,7 +32,7 @@ KIND = Kind(
     conditions=CONDITIONS,
     reasons=Reason,
     watches=(
-        Watch(gvks.NODE, managed=False, everyone=True),
-        Watch(gvks.PROVIDER, managed=False, everyone=True),
+        Watch(gvks.NODE, managed=False, everyone=terms_of),
+        Watch(gvks.PROVIDER, managed=False, everyone=price_list),
     ),
 )

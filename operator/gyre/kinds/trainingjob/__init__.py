@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gyre.adapters.budgets import whom_it_parks
+from gyre.adapters.prices import price_list
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Grant, Kind, Watch
@@ -61,8 +63,8 @@ KIND = Kind(
         Watch(gvks.RAY_CLUSTER, cluster_keys),  # KubeRay copies our labels to its clusters, …
         Watch(gvks.POD, cluster_keys),  # … and the templates of their pods are ours
         Watch(gvks.NODE, managed=False),
-        Watch(gvks.COST_BUDGET, managed=False, everyone=True),  # parks and thaws
-        Watch(gvks.PROVIDER, managed=False, everyone=True),
+        Watch(gvks.COST_BUDGET, managed=False, everyone=whom_it_parks),  # parks and thaws
+        Watch(gvks.PROVIDER, managed=False, everyone=price_list),
     ),
     references=references,
     labels=(
