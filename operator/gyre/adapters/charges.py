@@ -62,6 +62,7 @@ def what_runs(pod: Mapping[str, Any]) -> object:
     runs = tuple((one.get("name"), tuple(_runs(one))) for one in told)
     return (
         metadata.get("uid"),
+        metadata.get("deletionTimestamp"),
         metadata.get("labels"),
         (pod.get("spec") or {}).get("nodeName"),
         status.get("phase"),
@@ -104,13 +105,14 @@ def _of_pod(pod: Mapping[str, Any], node: str, place: Place | None) -> Iterator[
         container.get("name"): (container.get("resources") or {}).get("requests") or {}
         for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
     }
+    leaving = _time(metadata, "deletionTimestamp")
     over, owner, uid = status.get("phase") in ("Succeeded", "Failed"), owner_of(pod), str(metadata.get("uid", ""))
     for told in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         name = str(told.get("name", ""))
         for start, end in _runs(told):
             if end is None and over:
                 continue
-            yield Sighting(uid, name, start, end, owner, node, place, amounts_of(asked.get(name, {})))
+            yield Sighting(uid, name, start, end, owner, node, place, amounts_of(asked.get(name, {})), leaving)
 
 
 def _runs(told: Mapping[str, Any]) -> Iterator[tuple[datetime, datetime | None]]:

@@ -5,7 +5,8 @@ Promises   a run (uid + container + start) is billed once, however often and in 
 Never      forgets a run of which some time has no price: it is kept, and billed once there is one; bills time after the end.
 
 A run whose pod is gone without having said its end is closed at the moment when it was last known to run (when it was told to
-go: at the moment it was missed, within its grace), and counted as `unseen`. Should it turn up again, it goes on from there, so nothing is billed twice.
+go: at the moment it was missed, within its grace), and counted as `unseen`. Should it turn up again, it goes on from there, so
+nothing is billed twice.
 """
 
 from __future__ import annotations

@@ -80,6 +80,14 @@ def test_one_that_vanished_unseen_is_closed_at_the_last_seen_time_and_flagged():
     assert not meter.running
 
 
+def test_one_that_was_told_to_go_is_closed_when_it_is_missed_and_at_its_grace_at_the_latest():
+    going = replace(run("p", "2026-11-02 10:00"), leaving=at("2026-11-02 10:31"))
+    for missed, minutes in (("2026-11-02 10:30", 30), ("2026-11-02 11:00", 31)):
+        meter = metered([("2026-11-02 10:10", [going]), (missed, [])])
+        assert euros(meter.bill) == HOUR * minutes / 60
+        assert meter.unseen == 1
+
+
 def test_one_that_was_given_up_and_turns_up_again_goes_on_from_there():
     running, ended = run("p", "2026-11-02 10:00"), run("p", "2026-11-02 10:00", "2026-11-02 12:00")
     looks = [("2026-11-02 10:30", [running]), ("2026-11-02 11:00", []), ("2026-11-02 13:00", [ended])]

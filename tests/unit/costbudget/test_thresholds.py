@@ -10,6 +10,13 @@ from tests.unit.costbudget.worlds import BUDGET, TEN, Town, pod, truth
 from gyre.adapters.budgets import BudgetView
 from gyre.api.kind import Outcome
 from gyre.kinds.costbudget.policy import policies
+from gyre.kinds.dataset import desired as dataset
+from gyre.kinds.dataset import plan
+from gyre.kinds.dataset.ledger import Ledger
+from gyre.kinds.dataset.model import Dataset
+from gyre.kinds.inferenceservice import predictor
+from gyre.kinds.inferenceservice.ledger import Version
+from gyre.kinds.inferenceservice.model import InferenceService
 
 SIX = pod("a", TEN, "2026-11-02 13:00")
 """Six euros."""
@@ -107,3 +114,20 @@ def test_the_policies_read_every_budget_and_refuse_nobody_where_there_is_none():
     assert bound["spec"]["paramRef"] == {"selector": {}, "parameterNotFoundAction": "Allow"}
     assert (bound["spec"]["validationActions"], told["spec"]["validationActions"]) == (["Deny"], ["Warn"])
     assert warn["spec"]["failurePolicy"] == "Ignore"
+
+
+def test_account_labels_reach_the_children_of_every_kind():
+    """Pods of KServe and of a Dataset's Jobs; those of Ray: tests/unit/trainingjob/test_money.py."""
+    labels = {"gyre.dev/project": "delays", "gyre.dev/team": "a", "gyre.dev/cost-center": "4711"}
+    given = {**labels, "gyre.dev/inferenceservice": "somebody-else", "unrelated": "x"}
+    metadata = {"name": "flights", "namespace": "ml", "uid": "u", "labels": given}
+    gis = InferenceService.parse({"metadata": metadata, "spec": {"modelRef": {"name": "flights"}}})
+    version = Version("flights-1", "sha256:" + "a" * 64, "pvc://runs/a")
+    stamped = predictor.labels_of(gis, version)
+    assert labels.items() <= stamped.items()
+    assert stamped["gyre.dev/inferenceservice"] == "flights", "labels of ours are not taken over from others"
+    assert "unrelated" not in stamped
+    ds = Dataset.parse({"metadata": metadata, "spec": {"source": {"pvc": {"claimName": "data", "path": "x"}}}})
+    made = dataset.job(ds, plan.step(ds, Ledger()))
+    assert labels.items() <= made["metadata"]["labels"].items()
+    assert labels.items() <= made["spec"]["template"]["metadata"]["labels"].items()
