@@ -54,11 +54,12 @@ def forecast(
     ahead = FARTHEST_DAYS if end is None else max(1, (end - today).days)
     chance = np.random.Generator(np.random.PCG64(today.toordinal()))
     every = np.array([float(value) for value in past.values()])
+    weekdays = np.array([day.weekday() for day in past])
     drawn = np.empty((FUTURES, ahead))
-    for number in range(ahead):
-        weekday = (today + timedelta(days=number)).weekday()
-        same = np.array([float(value) for day, value in past.items() if day.weekday() == weekday])
-        drawn[:, number] = chance.choice(same if len(same) >= OF_A_WEEKDAY else every, FUTURES)
+    for first in range(min(7, ahead)):
+        same = every[weekdays == (today + timedelta(days=first)).weekday()]
+        weeks = len(range(first, ahead, 7))
+        drawn[:, first::7] = chance.choice(same if len(same) >= OF_A_WEEKDAY else every, (FUTURES, weeks))
     drawn[:, 0] *= 1.0 - float(over)
     sums = float(spent) + np.cumsum(drawn, axis=1)
     middle = np.median(sums, axis=0)

@@ -44,8 +44,6 @@ class Account:
     missing: str
     """What has no price, with the fix; empty when everything has."""
     committed: Decimal | None
-    forecast: Forecast | None
-    anomalies: tuple[Anomaly, ...]
     action: Doing
     percent: int
     """The strongest threshold that is passed; 0 when none is."""
@@ -75,29 +73,45 @@ def account(budget: CostBudget, seen: Observed, meter: Meter, zone: ZoneInfo, no
     amount = budget.spec.amount + approved(budget, now)
     spent = money(added(rows.values()))
     percent, action = passed(budget, spent, amount, now)
-    days = _days(budget, meter.bill)
-    mark = min(now, meter.mark or now)
-    by_day = {day: _units(added(owners.values())) for day, owners in days.items()}
-    marked = local_day(mark, zone)
     return Account(
         period=period,
         amount=amount,
         rows=rows,
         missing=missing(budget, seen, meter, period, zone),
         committed=committed(seen, meter),
-        forecast=forecast(
-            by_day, marked, spent=spent, amount=amount, end=period.end, over=_share_of_day(mark, marked, zone)
-        ),
-        anomalies=tuple(
-            anomalies(
-                {day: {owner: _units(cost) for owner, cost in owners.items()} for day, owners in days.items()},
-                marked,
-                least=budget.spec.anomaly.min_cost,
-                persistence=budget.spec.anomaly.persistence,
-            )
-        ),
         action=action,
         percent=percent,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is to be expected, and what was not."""
+
+    forecast: Forecast | None
+    anomalies: tuple[Anomaly, ...]
+
+
+def outlook(budget: CostBudget, found: Account, meter: Meter, zone: ZoneInfo, now: datetime) -> Outlook:
+    """From the days before the ledger's mark. Costs some milliseconds, and nothing is decided by it: for the status alone."""
+    days = {
+        day: {owner: _units(cost) for owner, cost in owners.items()}
+        for day, owners in _days(budget, meter.bill).items()
+    }
+    mark = min(now, meter.mark or now)
+    today = local_day(mark, zone)
+    return Outlook(
+        forecast=forecast(
+            {day: sum(owners.values(), Decimal(0)) for day, owners in days.items()},
+            today,
+            spent=found.least,
+            amount=found.amount,
+            end=found.period.end,
+            over=_share_of_day(mark, today, zone),
+        ),
+        anomalies=tuple(
+            anomalies(days, today, least=budget.spec.anomaly.min_cost, persistence=budget.spec.anomaly.persistence)
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from gyre.cost.anomalies import Anomaly
 from gyre.cost.bill import CENT, Owner, shown
 from gyre.cost.periods import starts
 from gyre.cost.text import OTHERS
-from gyre.kinds.costbudget.account import Account, account, zone_of
+from gyre.kinds.costbudget.account import Account, Outlook, account, outlook, zone_of
 from gyre.kinds.costbudget.model import CostBudget
 from gyre.kinds.costbudget.observe import Observed
 from gyre.kinds.costbudget.reasons import Reason
@@ -34,6 +34,7 @@ from gyre.kinds.costbudget.report import (
 class Facts:
     budget: CostBudget
     found: Account
+    ahead: Outlook
 
 
 def exhausted(facts: Facts) -> Verdict | None:
@@ -50,13 +51,13 @@ def priced(facts: Facts) -> Verdict | None:
 
 
 def forecast(facts: Facts) -> Verdict | None:
-    return yes(Reason.FORECAST_MADE) if facts.found.forecast else None
+    return yes(Reason.FORECAST_MADE) if facts.ahead.forecast else None
 
 
 def anomalous(facts: Facts) -> Verdict | None:
-    if not facts.found.anomalies:
+    if not facts.ahead.anomalies:
         return no(Reason.ORDINARY)
-    first = _anomaly(facts.found.anomalies[0])
+    first = _anomaly(facts.ahead.anomalies[0])
     return yes(
         Reason.ANOMALY,
         f"{first.extra:f} {facts.budget.spec.currency} since {first.since}: {first.suspect} {first.change}",
@@ -79,8 +80,9 @@ def summarize(budget: CostBudget, seen: Observed, decision: Decision, now: datet
         merged = merge(budget.status.conditions, always, now)
         return CostBudgetStatus(observed_generation=budget.generation, conditions=merged).to_dict()
     found = account(budget, seen, seen.meter, zone, now)
-    rows = report(CONDITIONS, Facts(budget, found), budget.generation)
-    made = found.forecast
+    ahead = outlook(budget, found, seen.meter, zone, now)
+    rows = report(CONDITIONS, Facts(budget, found, ahead), budget.generation)
+    made = ahead.forecast
     known = not found.missing
     return CostBudgetStatus(
         observed_generation=budget.generation,
@@ -106,7 +108,7 @@ def summarize(budget: CostBudget, seen: Observed, decision: Decision, now: datet
         else None,
         action=found.action,
         owners=_owners(found),
-        anomalies=tuple(_anomaly(one) for one in found.anomalies[:MAX_ANOMALIES]),
+        anomalies=tuple(_anomaly(one) for one in ahead.anomalies[:MAX_ANOMALIES]),
         unseen=seen.meter.unseen or None,
     ).to_dict()
 
