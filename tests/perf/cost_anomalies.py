@@ -1,8 +1,8 @@
 """How often a day that stands out is found, and how often one is said to that does not: by simulation, with fixed seeds.
 
-Daily spend of ten objects with a week's rhythm (weekends at a third) and log-normal noise of a quarter; in half of the series one day of
-the last four weeks costs one object more: the whole spend times a factor. Beside gyre's rule a plain one on the same series, of
-the kind that tools have (±X % of the mean of the last N days, and a least cost); 30 % and seven days are our choice.
+Daily spend of ten objects with a week's rhythm (weekends at a third) and log-normal noise of a quarter; in half of the series one
+day of the last four weeks costs one object more: the whole spend times a factor. Beside gyre's rule a plain one on the same
+series, of the kind that tools have (±X % of the mean of the last N days, and a least cost); 30 % and seven days are our choice.
 """
 
 from __future__ import annotations

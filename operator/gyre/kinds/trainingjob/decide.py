@@ -105,7 +105,7 @@ def parked(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
         if ledger is None or ledger.phase is not Phase.PARKED:
             return None
         thawed = ledger.turn(Phase.QUEUED, now)
-        message = f"no longer suspended; goes on with attempt {ledger.count + 1}"
+        message = f"nothing holds it any more; goes on with attempt {ledger.count + 1}"
         write = desired.ledger_write(job, thawed, seen.seen_version)
         return Decision.progressing(Reason.THAWED, message, write, Note(Reason.THAWED, message))
     message = str(halt)

@@ -110,7 +110,7 @@ def park_or_not(job: TrainingJob, seen: Observed, now: datetime) -> Decision | N
         return None
     if halt is None:
         effects = desired.running(job, replace(ledger, park="", park_deadline=None), seen.seen_version)
-        return Decision.progressing(Reason.THAWED, "no longer suspended; the run goes on", *effects)
+        return Decision.progressing(Reason.THAWED, "nothing holds it any more; the run goes on", *effects)
     wait = look.waits.park
     commanded = replace(ledger, park=f"park-{ledger.count}", park_deadline=milliseconds(now + wait))
     note = Note(halt.parking, clip(f"{halt.why}: attempt {ledger.count} shall write a checkpoint and stop", 900))
