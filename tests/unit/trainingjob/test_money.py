@@ -153,3 +153,29 @@ def test_account_labels_reach_every_pod():
         labels = template["metadata"]["labels"]
         assert (labels["gyre.dev/team"], labels["gyre.dev/project"]) == ("a", "delays")
         assert "unrelated" not in labels
+
+
+def test_a_provider_that_goes_away_makes_the_cost_unknown_and_one_that_comes_back_bills_all_of_it():
+    bench = Bench().started()
+    bench.put(provider())
+    running(bench, seconds=10)
+    bench.settle()
+    bench.drop(gvks.PROVIDER, "onprem")
+    bench.wait(600)
+    bench.says(step=200)
+    bench.settle()
+    bench.wait(600)
+    bench.says(step=300)
+    bench.settle()
+    bench.put(provider())
+    bench.settle()
+    assert bench.status["cost"] == {"spent": "7260.00", "currency": "EUR"}
+
+
+def test_a_limit_in_another_currency_than_the_job_is_metered_in_is_not_compared():
+    bench = Bench().started()
+    bench.put(provider())
+    running(bench, seconds=10)
+    bench.settle()
+    bench.edit(maxCost={"amount": "1", "currency": "JPY"})
+    assert bench.settle().reason == "Running"

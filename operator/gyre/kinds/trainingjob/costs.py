@@ -1,7 +1,7 @@
 """What a job costs: its pods' runs at the Providers' prices, kept in its ledger. Pure.
 
 Without a Provider nothing is metered and the cost is Unknown. The currency is that of spec.maxCost; else that of the only
-one in which there are prices. With several, and no maxCost, it is Unknown: nobody said which.
+one in which there are prices. With several, and no maxCost, it is Unknown: nobody said which. It stays what it was at first.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def prices_of(job: TrainingJob, ledger: Ledger | None, providers: Iterable[Mappi
 
 
 def currency_of(job: TrainingJob, ledger: Ledger | None) -> str | None:
-    if job.spec.max_cost is not None:
-        return job.spec.max_cost.currency
-    return ledger.currency or None if ledger is not None else None
+    if ledger is not None and ledger.currency:
+        return ledger.currency
+    return job.spec.max_cost.currency if job.spec.max_cost is not None else None
 
 
 def meter_of(ledger: Ledger) -> Meter:

@@ -45,7 +45,10 @@ def halted(job: TrainingJob, seen: Observed) -> Halt | None:
 def over_cost(job: TrainingJob, seen: Observed) -> bool:
     """Whether what is known of its cost has reached spec.maxCost: what has no price is left out, and can only add to it."""
     limit = job.spec.max_cost
-    return limit is not None and seen.ledger is not None and spent(seen.ledger) >= limit.amount
+    ledger = seen.ledger
+    if limit is None or ledger is None or ledger.currency != limit.currency:
+        return False
+    return spent(ledger) >= limit.amount
 
 
 def cost_said(job: TrainingJob, seen: Observed) -> str:

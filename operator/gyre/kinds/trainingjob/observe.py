@@ -135,7 +135,7 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
         before=await _before(reader, job) if may_start(job, ledger) and not budgets else Before(),
         budgets=budgets,
         prices=prices,
-        sightings=_sightings(reader, job, prices) if prices else (),
+        sightings=_sightings(reader, job, prices) if prices or (ledger and ledger.meter) else (),
     )
 
 

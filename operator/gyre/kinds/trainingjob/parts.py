@@ -21,6 +21,7 @@ from gyre.api.fields import (
 )
 from gyre.api.markers import (
     Between,
+    Immutable,
     ListType,
     MaxItems,
     MaxLength,
@@ -255,7 +256,8 @@ class MaxCost(Schema):
 
     amount: Amount
     """Money, as a decimal string."""
-    currency: Currency
-    """ISO 4217 code; only Providers in this currency price the job."""
+    currency: Annotated[Currency, Immutable()]
+    """ISO 4217 code; only Providers in this currency price the job. Given after the job has cost something in another one, the
+    limit does not count: it cannot be compared."""
     action: OnMaxCost = OnMaxCost.PARK
     """What happens when it has cost so much."""
