@@ -18,6 +18,9 @@ import yaml
 from gyre import __version__, logs
 from gyre.api.effects import Manifest
 
+EXTRAS = {"matplotlib": "plot", "openlineage": "lineage", "pyarrow": "parquet"}
+"""What is not installed with the operator, and how to get it."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gyre")
@@ -207,6 +210,53 @@ def rollout_plot(what: str, namespace: str, out: Path) -> None:
     print(out)
 
 
+@main.group()
+def cost() -> None:
+    """What was spent: the ledgers of CostBudgets as files."""
+
+
+@cost.command("export")
+@click.argument("budget")
+@click.option("--format", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
+@click.option("--from", "first", metavar="YYYY-MM", help="The first month. Default: the first in the ledger.")
+@click.option("--to", "last", metavar="YYYY-MM", help="The last month. Default: the last in the ledger.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="The file. Default: <budget>.csv or <budget>.parquet."
+)
+def cost_export(budget: str, form: str, first: str | None, last: str | None, out: Path | None) -> None:
+    """The ledger of a CostBudget as FOCUS 1.2. Parquet needs gyre-operator[parquet]."""
+    from gyre.money.export import export
+
+    path = out or Path(f"{budget}.{form}")
+    _said(export(budget, path, form=form, first=first, last=last))
+    print(path)
+
+
+@main.group()
+def prices() -> None:
+    """Price lists: what computing costs."""
+
+
+@prices.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--currency", required=True, help="ISO 4217 code of the prices; OpenCost's file does not say.")
+@click.option("--name", default="imported", show_default=True, help="Providers are named <name>-<instance type>.")
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="TYPE=CORES,GIB", help="What a node of that type has; repeat."
+)
+def prices_import(file: Path, currency: str, name: str, shapes: tuple[str, ...]) -> None:
+    """Print OpenCost's CSV price file as Providers."""
+    from gyre.money.opencost import providers
+
+    try:
+        made, notes = providers(file.read_text(encoding="utf-8-sig"), currency=currency, name=name, shapes=shapes)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    for note in notes:
+        click.echo(note, err=True)
+    _print(made)
+
+
 def _said(command: Coroutine[Any, Any, Any]) -> Any:
     """Runs it; what is wrong with the question, or with the cluster, is one line and exit status 1."""
     from kubernetes.aio.config import ConfigException
@@ -218,7 +268,7 @@ def _said(command: Coroutine[Any, Any, Any]) -> Any:
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:
-        extra = {"matplotlib": "plot", "openlineage": "lineage"}.get((error.name or "").partition(".")[0])
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
         raise click.ClickException(f"this needs {error.name}: pip install 'gyre-operator[{extra}]'") from error

@@ -141,6 +141,7 @@ CHANGEABLE: dict[str, Any] = {
     "failurePolicy": {"rules": [{"class": "NodeLost", "retries": 9}]},
     "ttl": {"afterFinished": "1d"},
     "checkpoint": {"every": "1m"},
+    "maxCost": {"amount": "900", "currency": "EUR"},
 }
 
 

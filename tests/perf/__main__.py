@@ -1,8 +1,9 @@
-"""`python -m tests.perf [cluster | statistics | drift]`: gyre against the API server that it runs on, as ratios and limits;
-the judge and drift against their promises by simulation; build/perf.json and tables. Exit status 1 when a promise is broken.
+"""`python -m tests.perf [cluster | cost | statistics | drift]`: gyre against the API server that it runs on, as ratios and limits;
+the judge and drift against their promises by simulation; the ledger against sampling. build/perf.json and tables. Exit status 1
+when a promise is broken.
 
 Figures of one run on one machine; the ratio is taken within a round, gyre and yardstick one after the other. Nothing else
-should run on the machine: the API server, etcd and gyre share its cores. The simulation needs no API server.
+should run on the machine: the API server, etcd and gyre share its cores. The simulations need no API server.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.api.apiserver import REPOSITORY
-from tests.perf import burst, drift_tables, latency, settled, statistics_tables
+from tests.perf import burst, cost, cost_anomalies, drift_tables, latency, settled, statistics_tables
 from tests.perf.bench import Bench, stage
 
 OUT = REPOSITORY / "build" / "perf.json"
@@ -31,7 +32,7 @@ OUT = REPOSITORY / "build" / "perf.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.perf", description=__doc__)
-    parser.add_argument("what", nargs="?", default="all", choices=("all", "cluster", "statistics", "drift"))
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "cluster", "cost", "statistics", "drift"))
     parser.add_argument("--jobs", type=int, default=1000, help="TrainingJobs of a burst")
     parser.add_argument("--rounds", type=int, default=3, help="bursts; the median counts")
     parser.add_argument("--objects", type=int, default=5000, help="settled objects")
@@ -41,6 +42,7 @@ def main() -> None:
     if options.quick:
         options.jobs, options.rounds, options.objects, options.window = min(options.jobs, 300), 1, 1500, 30.0
     console, broken = Console(width=None if sys.stdout.isatty() else 130), []
+    wrong: list[str] = []
     if options.what in ("all", "statistics"):
         runs = statistics_tables.QUICK_RUNS if options.quick else statistics_tables.RUNS
         result, broken = statistics_tables.main(runs=runs, console=console)
@@ -49,13 +51,18 @@ def main() -> None:
         result, more = drift_tables.main(quick=options.quick, console=console)
         broken = [*broken, *more]
         written({"drift": result})
+    if options.what in ("all", "cost"):
+        result, wrong = cost.main(console)
+        written({"cost": {**result, "anomalies": cost_anomalies.main(console)}})
+        for problem in wrong:
+            console.print(f"[red]broken:[/] the ledger is not exact: {problem}")
     if options.what in ("all", "cluster"):
         result = cluster(options, console)
         written(result)
         console.print(table(result))
     for one in broken:
         console.print(f"[red]broken:[/] {one.what}: {one.happened} of {one.runs}, promised {one.promised:.0%}")
-    sys.exit(1 if broken else 0)
+    sys.exit(1 if broken or wrong else 0)
 
 
 def written(result: dict[str, Any]) -> None:

@@ -51,14 +51,15 @@ def make_pod(world: World, name: str, owner: Object, template: Mapping[str, Any]
         "finalizers": [KUBELET],
     }
     ref = Ref(POD, owner["metadata"]["namespace"], name)
-    world.create(
-        ref, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [{"name": "x"}]}}
-    )
+    wanted = (template.get("spec") or {}).get("containers") or [{"name": "x"}]
+    containers = [{"name": one["name"], "resources": one.get("resources", {})} for one in wanted]
+    world.create(ref, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
     world.patch(ref, {"status": {"phase": "Pending"}})
 
 
 def run_pod(world: World, ref: Ref, *, node: str, container: str) -> None:
-    status = {"name": container, "ready": True, "restartCount": 0, "imageID": IMAGE_ID, "state": {"running": {}}}
+    state = {"running": {"startedAt": stamp(world.now)}}
+    status = {"name": container, "ready": True, "restartCount": 0, "imageID": IMAGE_ID, "state": state}
     world.patch(
         ref,
         {

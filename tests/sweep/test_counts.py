@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
-from tests.sweep import dataset_scenarios, model_scenarios, serving_scenarios, training_scenarios, widget_scenarios
+from tests.sweep import (
+    cost_scenarios,
+    dataset_scenarios,
+    model_scenarios,
+    serving_scenarios,
+    training_scenarios,
+    widget_scenarios,
+)
 from tests.sweep.modes import MODES, ORDERS
 from tests.sweep.scenarios import Scenario
 
@@ -15,6 +22,8 @@ LEAST: Mapping[str, tuple[Sequence[Scenario], Mapping[str, int]]] = {
     "trainingjob": (training_scenarios.SCENARIOS, {"crash": 800, "lost": 500, "stale": 500}),
     "model": (model_scenarios.MODELS, {"crash": 35, "lost": 4, "stale": 4}),
     "inferenceservice": (serving_scenarios.SCENARIOS, {"crash": 400, "lost": 300, "stale": 300}),
+    "costbudget": (cost_scenarios.BUDGETS, {"crash": 60, "lost": 40, "stale": 40}),
+    "provider": (cost_scenarios.PROVIDERS, {"crash": 10, "lost": 4, "stale": 4}),
     "modelversion": (model_scenarios.VERSIONS, {"crash": 80, "lost": 20, "stale": 20}),
 }
 

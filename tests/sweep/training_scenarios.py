@@ -16,12 +16,13 @@ from tests.sweep.world import World
 
 from gyre.api import kstatus
 from gyre.api.effects import Ref
-from gyre.api.gvks import CONFIG_MAP, DATASET, RAY_JOB, TRAINING_JOB
+from gyre.api.gvks import CONFIG_MAP, COST_BUDGET, DATASET, PROVIDER, RAY_JOB, TRAINING_JOB
 from gyre.api.kstatus import Verdict
 from gyre.kinds import KINDS
 
 JOB = Ref(TRAINING_JOB, NS, "job")
 RUN = Ref(CONFIG_MAP, NS, "job-run")
+BUDGET = Ref(COST_BUDGET, "", "team")
 
 TABULAR = {"target": {"column": "arr_delay", "above": "15"}, "holdout": {"partition": "Last"}}
 SPEC: Mapping[str, Any] = {
@@ -36,6 +37,23 @@ LOOSE = (
     *("totals", "rows", "mark", "lost", "goodput", "secondsLost", "blockedSeconds", "ledger", "park_deadline"),
     *("timeToStart", "lostSeconds", "ratio", "seconds", "advised", "duration", "productive"),
 )
+
+MONEY = (
+    *("meter", "lines", "days", "spans", "done", "owners", "unseen", "spent", "left", "committed", "cost", "message"),
+    *(
+        "to_step",
+        "toStep",
+        "from_step",
+        "fromStep",
+        "step",
+        "progress.json",
+        "checkpoint",
+        "progress",
+        "metrics",
+        "steps",
+    ),
+)
+"""When a job is parked for money depends on when its cost was looked at, and with that all that it had done by then."""
 
 EVIDENCE = (
     *("head_node", "head_pod", "image", "evidence", "parked_before", "lineage"),
@@ -69,6 +87,20 @@ def begin(world: World, **spec: Any) -> World:
     return world
 
 
+def priced(budget: Mapping[str, Any] | None, **spec: Any) -> World:
+    """A cluster in which a second costs a fortune, with a budget or without, and the job in it."""
+    world = cluster().fork()
+    prices = [{"resource": resource, "amount": "900", "capacityType": "OnDemand"} for resource in ("CPU", "Memory")]
+    actors.put(world, PROVIDER, "dear", spec={"currency": "EUR", "prices": prices})
+    if budget is not None:
+        actors.put(world, COST_BUDGET, BUDGET.name, spec={"currency": "EUR", **budget})
+    return begin(world, **spec)
+
+
+def more_money(world: World) -> None:
+    world.patch(BUDGET, {"spec": {"amount": "900000000"}})
+
+
 def scenario(
     name: str,
     scripts: Mapping[int, Script] | None = None,
@@ -78,6 +110,7 @@ def scenario(
     attempts: int | None = None,
     setup: Any = None,
     spec: Mapping[str, Any] | None = None,
+    money: bool = False,
     **more: Any,
 ) -> Scenario:
     """`made`: ModelVersions at the end; `attempts`: how many the ledger has at the end of every run."""
@@ -95,7 +128,7 @@ def scenario(
         {JOB: verdict},
         actors=lambda: (KubeRay(scripts), actors.JobController(), actors.Kubelet()),
         invariants=training_invariants.invariants,
-        loose=LOOSE,
+        loose=(*LOOSE, *MONEY) if money else LOOSE,
         evidence=EVIDENCE,
         check=check,
         **more,
@@ -240,6 +273,31 @@ SCENARIOS = (
         steps=(Step(reason_is("StorageMissing"), lambda world: actors.claim(world, "later"), wait=20.0),),
     ),
     scenario("silent driver", {1: SILENT}, attempts=2),
+    scenario(
+        "parked by a spent budget and thawed by more money",
+        {1: ENDLESS},
+        setup=lambda _: priced({"amount": "5", "thresholds": [{"percent": 100, "action": "Park"}], "interval": "30s"}),
+        racing=True,
+        money=True,
+        steps=(Step(reason_is("BudgetExhausted"), more_money, wait=40.0),),
+    ),
+    scenario(
+        "parked by its own maxCost and thawed by a higher one",
+        {1: ENDLESS},
+        setup=lambda _: priced(None, maxCost={"amount": "5", "currency": "EUR"}),
+        racing=True,
+        money=True,
+        steps=(Step(reason_is("MaxCost"), change(maxCost={"amount": "900000", "currency": "EUR"}), wait=40.0),),
+    ),
+    scenario(
+        "ended by its own maxCost",
+        {1: ENDLESS},
+        Verdict.FAILED,
+        made=0,
+        attempts=1,
+        setup=lambda _: priced(None, maxCost={"amount": "5", "currency": "EUR", "action": "Fail"}),
+        money=True,
+    ),
     scenario(
         "its RayJob deleted by somebody",
         {1: SLOW},

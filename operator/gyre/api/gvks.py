@@ -18,6 +18,8 @@ MODEL = ours("Model", "models")
 MODEL_VERSION = ours("ModelVersion", "modelversions")
 INFERENCE_SERVICE = ours("InferenceService", "inferenceservices")
 DRIFT_MONITOR = ours("DriftMonitor", "driftmonitors")
+COST_BUDGET = ours("CostBudget", "costbudgets", namespaced=False)
+PROVIDER = ours("Provider", "providers", namespaced=False)
 
 CONFIG_MAP = Gvk("", "v1", "ConfigMap", "configmaps")
 EVENT = Gvk("", "v1", "Event", "events")

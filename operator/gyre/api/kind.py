@@ -122,11 +122,14 @@ class Watch:
     Children with a controller ownerReference wake their owner by themselves, and `Kind.references` wakes referrers; `keys`
     is only for the rest: it maps a changed object to (namespace, name) of the resources to look at again.
     `managed` restricts the watch, at the server, to objects with the label `app.kubernetes.io/managed-by=gyre`.
+    `everyone` wakes all resources of our kind when what it gives of the object is another than before: for kinds of which
+    there are few, or where little of the object matters and that rarely changes.
     """
 
     gvk: Gvk
     keys: Callable[[Object], Iterable[tuple[str, str]]] | None = None
     managed: bool = True
+    everyone: Callable[[Object], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Routes:
     def __init__(self, kinds: Iterable[Kind[Any, Any]]) -> None:
         self.kinds = {kind.gvk: kind for kind in kinds}
         self._by_owner_kind = {(gvk.api_version, gvk.kind): gvk for gvk in self.kinds}
+        self._told: dict[tuple[Gvk, Ref], int] = {}
+        """Of what concerns everyone: what was last told, as a hash. Forgetting it wakes once too often."""
         self._watches: dict[Gvk, list[tuple[Gvk, Watch]]] = {}
         for kind in self.kinds.values():
             for watch in kind.watches:
@@ -71,3 +73,16 @@ class Routes:
         for kind, watch in self._watches.get(gvk, ()):
             for namespace, name in watch.keys(obj) if watch.keys else ():
                 yield Key(kind, namespace, name)
+            if watch.everyone and self._told_anew(kind, ref, watch.everyone(obj), cache):
+                yield from map(Key.of, tuple(cache.entries(kind)))
+
+    def _told_anew(self, kind: Gvk, ref: Ref, value: object, cache: Cache) -> bool:
+        """Whether this is another value than was told before. Of an object that has gone, nothing is kept."""
+        if cache.entry(ref) is None:
+            self._told.pop((kind, ref), None)
+            return True
+        told = hash(repr(value))
+        if self._told.get((kind, ref)) == told:
+            return False
+        self._told[kind, ref] = told
+        return True

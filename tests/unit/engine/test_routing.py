@@ -65,3 +65,24 @@ def test_children_are_watched_by_our_label_unless_anybody_wants_them_all() -> No
 
 def test_a_kind_of_ours_that_is_also_a_child_is_watched_whole() -> None:
     assert Routes((replace(KIND, owns=(CONFIG_MAP, WIDGET)),)).watched()[WIDGET] is False
+
+
+def test_everyone_is_woken_when_what_concerns_everyone_has_changed_and_not_otherwise() -> None:
+    kind = replace(KIND, watches=(Watch(NODE, managed=False, everyone=lambda obj: obj["spec"]["price"]),))
+    cache, routes = Cache((kind,), no_fetch), Routes((kind,))
+    for number, name in enumerate(("a", "b")):
+        made = widget(name)
+        made["metadata"] |= {"uid": name, "resourceVersion": str(number + 1)}
+        cache.observe(WIDGET, made)
+
+    def told(version: int, price: int, *, gone: bool = False) -> list[str]:
+        node = {"metadata": {"name": "n", "uid": "u", "resourceVersion": str(version)}, "spec": {"price": price}}
+        (cache.remove if gone else cache.observe)(NODE, node)
+        return sorted(str(key) for key in routes.woken(NODE, node, cache))
+
+    both = ["widget/ns/a", "widget/ns/b"]
+    assert told(10, 1) == both
+    assert told(11, 1) == []
+    assert told(12, 2) == both
+    assert told(13, 2, gone=True) == both
+    assert told(14, 2) == both

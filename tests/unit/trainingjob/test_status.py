@@ -125,6 +125,6 @@ def test_a_status_that_was_written_is_read_back_as_it_was() -> None:
 
 
 def test_what_a_run_is_cannot_be_changed_once_it_has_started() -> None:
-    mutable = {"suspend", "timeLimit", "finishBy", "failurePolicy", "ttl", "checkpoint"}
+    mutable = {"suspend", "timeLimit", "finishBy", "failurePolicy", "ttl", "checkpoint", "maxCost"}
     every = {field.alias for field in type(TrainingJob.parse(make.training_job()).spec).model_fields.values()}
     assert set(fixed_fields()) == every - mutable

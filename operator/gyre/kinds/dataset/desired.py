@@ -8,6 +8,7 @@ from gyre.adapters import jobs
 from gyre.adapters.datasets import DATA_SUFFIX, PvcSource, S3Source, source_of
 from gyre.adapters.storage import ACCESS_KEYS
 from gyre.api import gvks
+from gyre.api.accounts import account
 from gyre.api.effects import Manifest, Ref
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.dataset.ledger import Ledger, to_data
@@ -126,7 +127,8 @@ def _source(ds: Dataset) -> PvcSource | S3Source:
 
 
 def _metadata(ds: Dataset, name: str, role: Role | None = None) -> dict[str, Any]:
-    labels = {MANAGED_BY: "gyre", DATASET_LABEL: ds.name, **({ROLE_LABEL: role.value} if role else {})}
+    ours = {MANAGED_BY: "gyre", DATASET_LABEL: ds.name, **({ROLE_LABEL: role.value} if role else {})}
+    labels = {**account(ds.metadata.labels), **ours}
     return {"name": name, "namespace": ds.namespace, "labels": labels, "ownerReferences": [ds.owner_reference()]}
 
 

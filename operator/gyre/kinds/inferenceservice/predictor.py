@@ -13,6 +13,7 @@ from gyre.adapters import kserve, storage
 from gyre.adapters.pods import GPU
 from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.api import restricted
+from gyre.api.accounts import account
 from gyre.api.kind import MANAGED_BY
 from gyre.api.quantities import canonical, format_quantity, parse_quantity
 from gyre.kinds.inferenceservice import collecting
@@ -57,7 +58,8 @@ def ready_path(gis: InferenceService) -> str:
 
 def labels_of(gis: InferenceService, version: Version) -> dict[str, str]:
     """They reach Deployment, Service, EndpointSlices and pods; the version cannot be deleted while they are there."""
-    return {MANAGED_BY: "gyre", SERVICE_LABEL: gis.name, USES_MODEL_VERSION: version.name}
+    ours = {MANAGED_BY: "gyre", SERVICE_LABEL: gis.name, USES_MODEL_VERSION: version.name}
+    return {**account(gis.metadata.labels), **ours}
 
 
 def _pods(gis: InferenceService, version: Version) -> dict[str, Any]:

@@ -10,7 +10,7 @@ Never      edits a RayJob after creating it; trusts KubeRay's `Complete`; reads 
 
     created ──▶ data pinned ──▶ attempt 1 ──✗ NodeLost ──▶ clear ──▶ back off ──▶ attempt 2 ──▶ ModelVersion ──▶ Succeeded
        │             │              │  └─ workers restart inside it, counted in the same budgets
-       │             │              └── suspend: checkpoint, park ──▶ thaw: next attempt, from there
+       │             │              └── suspend, CostBudget, maxCost: checkpoint, park ──▶ thaw: next attempt, from there
        │             └── Stalled until it exists: claim, script, queue
        └── Waiting: Dataset, children of a deleted namesake
     Failed, for good: a class's retries spent, PoisonStep, OutOfTime, a User error before the first step
@@ -22,12 +22,15 @@ Conditions   Ready, Succeeded, DatasetPinned, PodsReady, CheckpointFresh; Reconc
     failures, evidence     their tables    within     while they run       ray, desired     the children
     reasons                the words       running    what is said         status           what people read
     observe                the reads       over       the end              closing          writing an end down
+    costs                  what it cost    halting    why it is parked
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gyre.adapters.budgets import whom_it_parks
+from gyre.adapters.prices import price_list
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Grant, Kind, Watch
@@ -60,6 +63,8 @@ KIND = Kind(
         Watch(gvks.RAY_CLUSTER, cluster_keys),  # KubeRay copies our labels to its clusters, …
         Watch(gvks.POD, cluster_keys),  # … and the templates of their pods are ours
         Watch(gvks.NODE, managed=False),
+        Watch(gvks.COST_BUDGET, managed=False, everyone=whom_it_parks),  # parks and thaws
+        Watch(gvks.PROVIDER, managed=False, everyone=price_list),
     ),
     references=references,
     labels=(

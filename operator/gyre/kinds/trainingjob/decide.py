@@ -15,8 +15,10 @@ from gyre.adapters import storage
 from gyre.adapters.datasets import DatasetView, PvcSource
 from gyre.api.effects import Note
 from gyre.api.kind import Decision
+from gyre.api.terms import clip
 from gyre.kinds.trainingjob import desired, endings, over, ray, running, within
 from gyre.kinds.trainingjob.closing import budget_of, cleared, deadline, limit_passed
+from gyre.kinds.trainingjob.halting import halted
 from gyre.kinds.trainingjob.ledger import End, Ledger, Phase, Pin, WarmStart, begin, milliseconds
 from gyre.kinds.trainingjob.ledger import Final as Ended
 from gyre.kinds.trainingjob.model import TrainingJob
@@ -97,22 +99,22 @@ def _left(seen: Observed) -> str:
 
 
 def parked(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
-    """suspend: nothing runs, everything is kept. Back to false: go on."""
-    ledger = seen.ledger
-    if not job.spec.suspend:
+    """Halted: nothing runs, everything is kept. No longer: go on."""
+    ledger, halt = seen.ledger, halted(job, seen)
+    if halt is None:
         if ledger is None or ledger.phase is not Phase.PARKED:
             return None
         thawed = ledger.turn(Phase.QUEUED, now)
-        message = f"no longer suspended; goes on with attempt {ledger.count + 1}"
+        message = f"nothing holds it any more; goes on with attempt {ledger.count + 1}"
         write = desired.ledger_write(job, thawed, seen.seen_version)
         return Decision.progressing(Reason.THAWED, message, write, Note(Reason.THAWED, message))
-    message = "suspended; set spec.suspend to false to go on"
+    message = str(halt)
     limit = deadline(job, ledger)
     after = (limit[0] - now).total_seconds() if limit else None
     if ledger is None or ledger.phase is not Phase.PARKED:
         write = desired.ledger_write(job, kept(job, seen, now).turn(Phase.PARKED, now), seen.seen_version)
-        return Decision.waiting(Reason.PARKED, message, write, Note(Reason.PARKED, message), after=after)
-    return Decision.waiting(Reason.PARKED, message, after=after)
+        return Decision.waiting(halt.parked, message, write, Note(halt.parked, clip(message, 900)), after=after)
+    return Decision.waiting(halt.parked, message, after=after)
 
 
 def data_not_ready(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
@@ -227,6 +229,7 @@ def warm_start(seen: Observed) -> WarmStart | None:
 
 RULES: Final[tuple[Rule, ...]] = (
     unreadable,
+    within.metering,  # first of all: pods that go take their times with them
     over.publish,
     over.over,
     namesake,  # children of a deleted job of this name: theirs first
@@ -234,6 +237,7 @@ RULES: Final[tuple[Rule, ...]] = (
     endings.attempt_parked,
     within.remember_restarts,  # counted before the attempt is closed, or they would be lost
     endings.out_of_time,
+    endings.too_dear,
     endings.attempt_failed,
     endings.enough,
     endings.silent,

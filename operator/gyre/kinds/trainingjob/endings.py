@@ -15,14 +15,17 @@ from gyre.kinds.trainingjob import desired
 from gyre.kinds.trainingjob.closing import close, failed, hopeless, limit_passed, look_at, written
 from gyre.kinds.trainingjob.evidence import waited
 from gyre.kinds.trainingjob.failures import SETTLING, Failure, classify, head_lost
+from gyre.kinds.trainingjob.halting import cost_said, halted, over_cost
 from gyre.kinds.trainingjob.ledger import (
     End,
+    Phase,
     Suspicion,
     milliseconds,
 )
 from gyre.kinds.trainingjob.ledger import Final as Ended
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.observe import Observed
+from gyre.kinds.trainingjob.parts import OnMaxCost
 from gyre.kinds.trainingjob.policy import C
 from gyre.kinds.trainingjob.reasons import Reason
 
@@ -51,22 +54,23 @@ def attempt_succeeded(job: TrainingJob, seen: Observed, now: datetime) -> Decisi
 
 def attempt_parked(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
     """Parked by the driver after its checkpoint; or without one, when there is nothing to save or it takes too long."""
-    look, ledger = look_at(job, seen, now), seen.ledger
+    look, ledger, halt = look_at(job, seen, now), seen.ledger, halted(job, seen)
     if look is None or ledger is None:
         return None
     spoken = look.progress
     if spoken is not None and spoken.state == "Parked":
         told, survived = f"parked at step {spoken.step}", True
-    elif job.spec.suspend and spoken is None:
+    elif halt is not None and spoken is None:
         told, survived = "parked before its first step", True
-    elif job.spec.suspend and ledger.park_deadline is not None and now >= ledger.park_deadline:
+    elif halt is not None and ledger.park_deadline is not None and now >= ledger.park_deadline:
         step = spoken.checkpoint.step if spoken and spoken.checkpoint else 0
         told, survived = f"parked without a new checkpoint; it will go on from step {step}", False
     else:
         return None
     closed = close(seen, ledger, now, End.PARKED, survived=survived, evidence=told)
     message = f"attempt {ledger.count} {told}"
-    return Decision.waiting(Reason.PARKED, message, *written(job, seen, closed), Note(Reason.PARKED, message))
+    reason = halt.parked if halt is not None else Reason.PARKED
+    return Decision.waiting(reason, message, *written(job, seen, closed), Note(reason, message))
 
 
 def out_of_time(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
@@ -76,6 +80,20 @@ def out_of_time(job: TrainingJob, seen: Observed, now: datetime) -> Decision | N
     if look is None or ledger is None or spent is None:
         return None
     return failed(job, seen, ledger, now, Failure(C.TIMEOUT, spent))
+
+
+def too_dear(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
+    """spec.maxCost with action Fail ends the job where it is; what was saved stays."""
+    limit, ledger = job.spec.max_cost, seen.ledger
+    if limit is None or limit.action is not OnMaxCost.FAIL or ledger is None or not over_cost(job, seen):
+        return None
+    message = f"{cost_said(job, seen)}: raise it in a new TrainingJob, or ask for less"
+    final = Ended(End.FAILED, Reason.MAX_COST.value, message, milliseconds(now))
+    if ledger.open is None:
+        ended = ledger.turn(Phase.OVER, now).ended(final)
+        return Decision.failed(final.reason, final.message, desired.ledger_write(job, ended, seen.seen_version))
+    closed = close(seen, ledger, now, End.FAILED, evidence=message, final=final)
+    return Decision.failed(final.reason, final.message, *written(job, seen, closed))
 
 
 def attempt_failed(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:

@@ -150,6 +150,10 @@ class Ledger:
     notice: Notice | None = None
     suspicion: Suspicion | None = None
     final: Final | None = None
+    meter: Mapping[str, Any] = field(default_factory=dict)
+    """What its pods cost, as `gyre.cost.text` writes it; empty while no Provider prices anything."""
+    currency: str = ""
+    """Of the meter."""
 
     @property
     def open(self) -> Attempt | None:

@@ -2,8 +2,8 @@
 
 The parts of the spec are in `parts.py`, the status is in `report.py`.
 
-What may change after the start: suspend, timeLimit, finishBy, failurePolicy, ttl, checkpoint. All else is what the run *is*:
-a change of it is another run, so the API server refuses it and says which field and what to do.
+What may change after the start: suspend, timeLimit, finishBy, failurePolicy, ttl, checkpoint, maxCost. All else is what
+the run *is*: a change of it is another run, so the API server refuses it and says which field and what to do.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from gyre.kinds.trainingjob.parts import (
     Framework,
     Head,
     Lifetimes,
+    MaxCost,
     ModelName,
     Objective,
     PullPolicy,
@@ -48,7 +49,7 @@ from gyre.kinds.trainingjob.report import TrainingJobStatus
 
 DEFAULT_IMAGE: Final = "localhost/gyre-workload:dev"
 
-MUTABLE: Final = frozenset({"suspend", "timeLimit", "finishBy", "failurePolicy", "ttl", "checkpoint"})
+MUTABLE: Final = frozenset({"suspend", "timeLimit", "finishBy", "failurePolicy", "ttl", "checkpoint", "maxCost"})
 
 
 class TrainingJobSpec(Schema):
@@ -82,6 +83,8 @@ class TrainingJobSpec(Schema):
     """Time from the first start, over all attempts; parked time does not count."""
     finish_by: Time | None = None
     """The run fails, with class Timeout, when it is not done at this time."""
+    max_cost: MaxCost | None = None
+    """What the job may cost, over all attempts; more is not spent."""
     suspend: bool = False
     """Park: write a checkpoint, stop, keep everything. Back to false: go on from there."""
     queue: Name | None = None

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gyre.adapters.budgets import BudgetView
+from gyre.adapters.charges import sightings
 from gyre.adapters.datasets import DatasetView
 from gyre.adapters.kuberay import NODE_TYPE_LABEL, RayJobView, controller_uid
 from gyre.adapters.pods import NodeView, PodView
@@ -19,7 +21,9 @@ from gyre.adapters.versions import ModelVersionView
 from gyre.api import gvks
 from gyre.api.effects import Gvk, Ref
 from gyre.api.kind import Reader
-from gyre.kinds.trainingjob import memory, ray
+from gyre.cost.meter import Sighting
+from gyre.cost.prices import Book
+from gyre.kinds.trainingjob import costs, memory, ray
 from gyre.kinds.trainingjob.ledger import Ledger, Phase
 from gyre.kinds.trainingjob.memory import Memory
 from gyre.kinds.trainingjob.model import TrainingJob
@@ -63,6 +67,12 @@ class Observed:
     """Objects with our children's names that belong to somebody else, most likely to a deleted job of this name."""
     warm_start: ModelVersionView | None = None
     before: Before = Before()
+    budgets: tuple[BudgetView, ...] = ()
+    """Of the CostBudgets that cover the job, those that park."""
+    prices: Book = field(default_factory=Book)
+    """Of the Providers in the currency that the job is metered in."""
+    sightings: tuple[Sighting, ...] = ()
+    """Its containers as runs that cost money; empty while there are no prices."""
 
     @property
     def ledger(self) -> Ledger | None:
@@ -106,6 +116,8 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
     )
     credentials, foreign = _credentials(reader, job)
     ledger = ours.ledger if ours else None
+    budgets = _budgets(reader, job)
+    prices = costs.prices_of(job, ledger, reader.everything(gvks.PROVIDER))
     return Observed(
         datasets=_datasets(reader, job),
         memory=ours,
@@ -120,8 +132,23 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
             *foreign,
         ),
         warm_start=_warm_start(reader, job),
-        before=await _before(reader, job) if may_start(job, ledger) else Before(),
+        before=await _before(reader, job) if may_start(job, ledger) and not budgets else Before(),
+        budgets=budgets,
+        prices=prices,
+        sightings=_sightings(reader, job, prices) if prices or (ledger and ledger.meter) else (),
     )
+
+
+def _budgets(reader: Reader, job: TrainingJob) -> tuple[BudgetView, ...]:
+    found = map(BudgetView.of, reader.everything(gvks.COST_BUDGET))
+    return tuple(one for one in found if one.parks and one.covers(job.namespace, job.metadata.labels))
+
+
+def _sightings(reader: Reader, job: TrainingJob, prices: Book) -> tuple[Sighting, ...]:
+    pods = reader.labelled(gvks.POD, job.namespace, JOB_LABEL, job.name)
+    names = sorted({(pod.get("spec") or {}).get("nodeName") or "" for pod in pods} - {""})
+    nodes = {name: node for name in names if (node := reader.get(Ref(gvks.NODE, "", name))) is not None}
+    return tuple(sightings(pods, nodes, prices))
 
 
 def may_start(job: TrainingJob, ledger: Ledger | None) -> bool:

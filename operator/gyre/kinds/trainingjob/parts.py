@@ -8,6 +8,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from gyre.api.fields import (
+    Amount,
+    Currency,
     Duration,
     LocalRef,
     Name,
@@ -19,6 +21,7 @@ from gyre.api.fields import (
 )
 from gyre.api.markers import (
     Between,
+    Immutable,
     ListType,
     MaxItems,
     MaxLength,
@@ -239,3 +242,22 @@ class Toleration(Schema):
     """Value of the taint."""
     effect: TaintEffect | None = None
     """Effect of the taint; all when left out."""
+
+
+class OnMaxCost(Term):
+    """What happens when the job has cost what it may."""
+
+    PARK = "Park", "after a checkpoint; raising maxCost lets it go on"
+    FAIL = "Fail", "the job is over, with reason MaxCost"
+
+
+class MaxCost(Schema):
+    """What the job may cost, over all attempts."""
+
+    amount: Amount
+    """Money, as a decimal string."""
+    currency: Annotated[Currency, Immutable()]
+    """ISO 4217 code; only Providers in this currency price the job. Given after the job has cost something in another one, the
+    limit does not count: it cannot be compared."""
+    action: OnMaxCost = OnMaxCost.PARK
+    """What happens when it has cost so much."""

@@ -15,6 +15,7 @@ from gyre.adapters.kuberay import NO_HEAD_RESTART, QUEUE_LABEL, RAY_VERSION
 from gyre.adapters.pods import GPU
 from gyre.adapters.storage import Reach
 from gyre.api import restricted
+from gyre.api.accounts import account
 from gyre.api.kind import MANAGED_BY
 from gyre.api.quantities import parse_quantity
 from gyre.kinds.trainingjob.entrypoint import Git
@@ -103,7 +104,12 @@ def ray_job(job: TrainingJob, ledger: Ledger) -> dict[str, Any]:
 
 
 def labels_of(job: TrainingJob, attempt: int) -> dict[str, str]:
-    return {MANAGED_BY: "gyre", JOB_LABEL: job.name, ATTEMPT_LABEL: str(attempt)}
+    return {
+        MANAGED_BY: "gyre",
+        JOB_LABEL: job.name,
+        ATTEMPT_LABEL: str(attempt),
+        **account(job.metadata.labels),
+    }
 
 
 def ray_cpus(job: TrainingJob) -> int:

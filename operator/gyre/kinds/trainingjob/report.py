@@ -10,6 +10,7 @@ from gyre.api.conditions import Truth
 from gyre.api.fields import (
     BigCount,
     Count,
+    Currency,
     Digest,
     Duration,
     Name,
@@ -159,6 +160,17 @@ class Goodput(Schema):
     """The rows: productive, queued, parked, starting, checkpointSave, checkpointRestore, wasted, recovering, other."""
 
 
+class CostReport(Schema):
+    """What the pods of the run have cost, as of its last entry."""
+
+    spent: Annotated[str, MaxLength(23), Pattern(r"^[0-9]+\.[0-9]{2}$")] | None = None
+    """Money as a decimal string; none when something has no price: then see atLeast."""
+    at_least: Annotated[str, MaxLength(23), Pattern(r"^[0-9]+\.[0-9]{2}$")] | None = None
+    """What has a price, where not everything has."""
+    currency: Currency
+    """Of both."""
+
+
 class TrainingJobStatus(Status):
     """What was last seen of the run."""
 
@@ -186,6 +198,8 @@ class TrainingJobStatus(Status):
     """What the program measured."""
     goodput: Goodput | None = None
     """Where the time went."""
+    cost: CostReport | None = None
+    """What its pods have cost; none while no Provider prices anything."""
     model_version: Subdomain | None = None
     """The ModelVersion that the run made."""
     ray_job: Subdomain | None = None

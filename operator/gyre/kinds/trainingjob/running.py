@@ -12,8 +12,10 @@ from typing import Final
 from gyre.adapters.pods import PULL_FAULTS, PodView
 from gyre.api.kind import Decision
 from gyre.api.quantities import parse_quantity
+from gyre.cost.prices import Book
 from gyre.kinds.trainingjob import desired, endings
 from gyre.kinds.trainingjob.closing import deadline, look_at
+from gyre.kinds.trainingjob.costs import next_entry
 from gyre.kinds.trainingjob.evidence import NOT_STARTED, config_problem, pull_problem
 from gyre.kinds.trainingjob.failures import SETTLING, Look
 from gyre.kinds.trainingjob.ledger import Ledger
@@ -30,7 +32,7 @@ def trouble(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
     look, ledger = look_at(job, seen, now), seen.ledger
     if look is None or ledger is None:
         return None
-    effects, after = desired.running(job, ledger, seen.seen_version), next_look(job, look, ledger, now)
+    effects, after = desired.running(job, ledger, seen.seen_version), next_look(job, look, ledger, now, seen.prices)
     if pulling := next((pod for pod in look.pods if pod.waiting_on(PULL_FAULTS)), None):
         message = f"{pull_problem(pulling)}; check spec.image and spec.imagePullSecret"
         return Decision.stalled(Reason.IMAGE_PULL, message, *effects, after=after)
@@ -62,7 +64,7 @@ def running(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
     look, ledger = look_at(job, seen, now), seen.ledger
     if look is None or ledger is None:
         return None
-    effects, after = desired.running(job, ledger, seen.seen_version), next_look(job, look, ledger, now)
+    effects, after = desired.running(job, ledger, seen.seen_version), next_look(job, look, ledger, now, seen.prices)
     reason, message = _what_runs(job, look, ledger)
     if reason is Reason.QUEUED:
         return Decision.waiting(reason, message, *effects, after=after)
@@ -87,7 +89,7 @@ def _doing(said: dict[str, str], state: str) -> str:
     return f": {said[state]}" if state in said else ""
 
 
-def next_look(job: TrainingJob, look: Look, ledger: Ledger, now: datetime) -> float | None:
+def next_look(job: TrainingJob, look: Look, ledger: Ledger, now: datetime, prices: Book) -> float | None:
     """Seconds to the earliest moment at which time alone changes the decision."""
     moments = [limit[0]] if (limit := deadline(job, ledger)) else []
     spoken, waits, ended = look.progress, look.waits, look.ray_job.ended if look.ray_job else None
@@ -101,6 +103,8 @@ def next_look(job: TrainingJob, look: Look, ledger: Ledger, now: datetime) -> fl
         moments.append(ledger.suspicion.at + endings.BENEFIT_OF_DOUBT)
     if ledger.park_deadline:
         moments.append(ledger.park_deadline)
+    if entry := next_entry(job, ledger, prices):
+        moments.append(entry)
     moments += [pod.unschedulable_since + waits.schedule for pod in look.pods if pod.unschedulable_since]
     moments += [pod.created + waits.pull for pod in look.pods if pod.created and pod.waiting_on(PULL_FAULTS)]
     ahead = [(moment - now).total_seconds() for moment in moments if moment > now]

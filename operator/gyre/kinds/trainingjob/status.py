@@ -17,7 +17,7 @@ from gyre.adapters.run import Checkpoint, Progress
 from gyre.api.conditions import Row, Truth, Verdict, merge, no, report, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
-from gyre.kinds.trainingjob import desired
+from gyre.kinds.trainingjob import costs, desired
 from gyre.kinds.trainingjob.evidence import config_problem, pull_problem
 from gyre.kinds.trainingjob.goodput import Account, account
 from gyre.kinds.trainingjob.ledger import KEPT, Attempt, End, Ledger, Restarted
@@ -27,6 +27,7 @@ from gyre.kinds.trainingjob.observe import Observed
 from gyre.kinds.trainingjob.report import (
     AttemptReport,
     CheckpointReport,
+    CostReport,
     Ending,
     Goodput,
     MetricsReport,
@@ -141,6 +142,7 @@ def summarize(job: TrainingJob, seen: Observed, decision: Decision, now: datetim
         checkpoint=_checkpoint(ledger, spoken),
         metrics=_metrics(job, spoken) if spoken else None,
         goodput=_goodput(account(ledger, seen.current)),
+        cost=_cost(ledger),
         model_version=desired.version_of(job, spoken) if made else None,
         ray_job=ray_job_name(job.name, ledger.count) if ledger.open else None,
     ).to_dict()
@@ -232,6 +234,15 @@ def _metrics(job: TrainingJob, spoken: Progress) -> MetricsReport | None:
 
     latest, best = chosen(spoken.latest), chosen(spoken.best)
     return MetricsReport(latest=latest, best=best) if latest or best else None
+
+
+def _cost(ledger: Ledger) -> CostReport | None:
+    if not ledger.meter:
+        return None
+    known, amount = not costs.unknown(ledger), f"{costs.spent(ledger):f}"
+    return CostReport(
+        spent=amount if known else None, at_least=None if known else amount, currency=ledger.currency or "XXX"
+    )
 
 
 def _goodput(account: Account) -> Goodput:

@@ -14,9 +14,10 @@ from gyre.adapters.run import Restart
 from gyre.api.effects import Note, NoteType
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
-from gyre.kinds.trainingjob import desired
+from gyre.kinds.trainingjob import costs, desired
 from gyre.kinds.trainingjob.closing import charge, look_at
 from gyre.kinds.trainingjob.failures import Failure, Look, of_restart
+from gyre.kinds.trainingjob.halting import halted
 from gyre.kinds.trainingjob.ledger import (
     KEPT,
     Ledger,
@@ -103,18 +104,29 @@ def _resumed(ledger: Ledger, restart: Restart) -> Ledger:
 
 
 def park_or_not(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
-    """suspend is a command to the driver: a checkpoint first. Taken back in time, the run just goes on."""
-    look, ledger = look_at(job, seen, now), seen.ledger
-    if look is None or ledger is None or job.spec.suspend == bool(ledger.park):
+    """To halt is a command to the driver: a checkpoint first. Taken back in time, the run just goes on."""
+    look, ledger, halt = look_at(job, seen, now), seen.ledger, halted(job, seen)
+    if look is None or ledger is None or (halt is not None) == bool(ledger.park):
         return None
-    if not job.spec.suspend:
+    if halt is None:
         effects = desired.running(job, replace(ledger, park="", park_deadline=None), seen.seen_version)
-        return Decision.progressing(Reason.THAWED, "no longer suspended; the run goes on", *effects)
+        return Decision.progressing(Reason.THAWED, "nothing holds it any more; the run goes on", *effects)
     wait = look.waits.park
     commanded = replace(ledger, park=f"park-{ledger.count}", park_deadline=milliseconds(now + wait))
-    note = Note(Reason.PARKING, f"suspended: attempt {ledger.count} shall write a checkpoint and stop")
+    note = Note(halt.parking, clip(f"{halt.why}: attempt {ledger.count} shall write a checkpoint and stop", 900))
     effects = desired.running(job, commanded, seen.seen_version)
-    return Decision.progressing(Reason.PARKING, note.message, *effects, note, after=wait.total_seconds())
+    return Decision.progressing(halt.parking, note.message, *effects, note, after=wait.total_seconds())
+
+
+def metering(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:
+    """What pods cost, entered as they come and go; also of a job that is over, until its last pod has gone."""
+    if seen.ledger is None:
+        return None
+    entered = costs.read(job, seen.ledger, seen.prices, seen.sightings, now)
+    if entered is None:
+        return None
+    write = desired.ledger_write(job, entered, seen.seen_version)
+    return Decision.progressing(Reason.METERING, "entering what its pods cost", write)
 
 
 def preemption_notice(job: TrainingJob, seen: Observed, now: datetime) -> Decision | None:

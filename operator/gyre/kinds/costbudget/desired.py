@@ -1,0 +1,38 @@
+"""The child of a CostBudget: its ledger. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gyre.api import gvks
+from gyre.api.effects import Apply, Create, Effect, Ref
+from gyre.api.kind import MANAGED_BY
+from gyre.cost.meter import Meter
+from gyre.kinds.costbudget.ledger import ledger_name, to_data
+from gyre.kinds.costbudget.model import CostBudget
+
+BUDGET_LABEL: Final = "gyre.dev/costbudget"
+
+
+def ledger_ref(budget: CostBudget) -> Ref:
+    return Ref(gvks.CONFIG_MAP, budget.spec.ledger_namespace, ledger_name(budget.name))
+
+
+def ledger(budget: CostBudget, meter: Meter) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": ledger_name(budget.name),
+            "namespace": budget.spec.ledger_namespace,
+            "labels": {MANAGED_BY: "gyre", BUDGET_LABEL: budget.name},
+            "ownerReferences": [budget.owner_reference()],
+        },
+        "data": to_data(budget, meter),
+    }
+
+
+def written(budget: CostBudget, meter: Meter, seen: str) -> Effect:
+    """Guarded by the version that was seen; the first one is created and never overwrites another."""
+    manifest = ledger(budget, meter)
+    return Apply(manifest, guard=seen) if seen else Create(manifest)
