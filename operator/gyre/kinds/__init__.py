@@ -9,6 +9,14 @@ from gyre.kinds.dataset import KIND as DATASET
 from gyre.kinds.inferenceservice import KIND as INFERENCE_SERVICE
 from gyre.kinds.model import KIND as MODEL
 from gyre.kinds.modelversion import KIND as MODEL_VERSION
+from gyre.kinds.servicelevelobjective import KIND as SERVICE_LEVEL_OBJECTIVE
 from gyre.kinds.trainingjob import KIND as TRAINING_JOB
 
-KINDS: tuple[Kind[Any, Any], ...] = (DATASET, TRAINING_JOB, MODEL, MODEL_VERSION, INFERENCE_SERVICE)
+KINDS: tuple[Kind[Any, Any], ...] = (
+    DATASET,
+    TRAINING_JOB,
+    MODEL,
+    MODEL_VERSION,
+    INFERENCE_SERVICE,
+    SERVICE_LEVEL_OBJECTIVE,
+)

@@ -84,10 +84,13 @@ class Burn:
         return self.enough and min(self.rate, self.short_rate) >= self.rule.rate
 
 
-def scaled(period: float) -> tuple[Rule, ...]:
-    """The rules of the workbook for a budget over `period` seconds."""
+def scaled(period: float, every: float = 0.0) -> tuple[Rule, ...]:
+    """The workbook's rules for a budget over `period` seconds. `every`: seconds between two looks; no window is shorter."""
     factor = period / MONTH
-    return tuple(Rule(rule.rate, rule.long * factor, rule.short * factor, rule.page) for rule in WORKBOOK)
+    return tuple(
+        Rule(rule.rate, max(rule.long * factor, 2 * every), max(rule.short * factor, every), rule.page)
+        for rule in WORKBOOK
+    )
 
 
 def shortest(period: float) -> float:
@@ -117,11 +120,13 @@ def remaining(counts: Counts, target: float) -> float:
     return 1.0 - rate(counts, target)
 
 
-def burns(stretches: Sequence[Stretch], now: float, period: float, target: float, least: int) -> tuple[Burn, ...]:
+def burns(
+    stretches: Sequence[Stretch], now: float, period: float, target: float, least: int, every: float = 0.0
+) -> tuple[Burn, ...]:
     """Every rule, asked at `now`. With fewer than `least` events in its long window a rule never fires: at night two failed
     requests of three are no emergency, and nobody should be woken for them."""
     found = []
-    for rule in scaled(period):
+    for rule in scaled(period, every):
         long, short = within(stretches, now, rule.long), within(stretches, now, rule.short)
         found.append(Burn(rule, rule.long, rate(long, target), rate(short, target), long.events >= least))
     return tuple(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,7 +109,7 @@ def test_no_event_of_the_period_is_lost_or_doubled_and_what_is_kept_is_bounded(p
         told.append(Stretch(start, now, good + bad, bad))
         kept = burn.added(kept, told[-1], period)
         assert len(kept) <= 160
-        assert all(one.end <= other.end for one, other in zip(kept, kept[1:], strict=False))
+        assert all(one.end <= other.end for one, other in pairwise(kept))
     young = [each for each in told if now - each.start < period * 0.9]
     assert sum(each.events for each in kept) >= sum(each.events for each in young)
     assert sum(each.events for each in kept) <= sum(each.events for each in told)
