@@ -270,7 +270,7 @@ def test_rules_for_prometheus_are_written_only_where_it_is_installed(golden):
     story.look()
     assert RULE in story.cluster.objects
     level = a_level(AVAILABLE, FAST, window="28d")
-    golden("prometheus_rule.yaml", prometheus_rule(ServiceLevelObjective.parse(level)))
+    golden("prometheus_rule.yaml", prometheus_rule(ServiceLevelObjective.parse(level), {"fast": 0.2}))
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,6 +16,7 @@ from gyre.adapters.authors import author_of
 from gyre.adapters.envoy import PolicyView
 from gyre.adapters.gateway import GatewayView, RouteView
 from gyre.adapters.kserve import PredictorView
+from gyre.adapters.objectives import ObjectiveView
 from gyre.adapters.pods import PodView
 from gyre.adapters.versions import ModelVersionView
 from gyre.api import gvks
@@ -84,6 +85,8 @@ class Observed:
     before: Before = Before()
     readings: Readings | None = None
     """The counters; None unless a candidate with traffic is being judged, or two arms are compared."""
+    levels: tuple[ObjectiveView, ...] = ()
+    """What is promised of the service."""
     strangers: tuple[str, ...] = ()
     """Objects with our children's names that belong to somebody else, most likely to a deleted service of this name."""
 
@@ -139,6 +142,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
         kserve=await _kserve(reader, ledger, found, starts=_new(ledger, wanted)),
         before=await _before(reader, gis, ledger, wanted) if ours else Before(),
         readings=await _readings(reader, gis, ledger, extra, route),
+        levels=tuple(map(ObjectiveView.of, reader.referrers(gis.ref, gvks.SERVICE_LEVEL_OBJECTIVE))),
         strangers=strangers,
     )
 

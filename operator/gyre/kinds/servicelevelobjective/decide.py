@@ -84,5 +84,8 @@ def _said(slo: ServiceLevelObjective, before: Ledger, found: Look, effects: tupl
 
 
 def _rules(slo: ServiceLevelObjective, seen: Observed) -> tuple[Effect, ...]:
-    rule = desired.prometheus_rule(slo)
+    ledger = seen.memory.ledger if seen.memory else None
+    told = {name: tally.what.removeprefix("Latency/") for name, tally in ledger.tallies.items()} if ledger else {}
+    edges = {name: float(what) for name, what in told.items() if what.replace(".", "").isdigit()}
+    rule = desired.prometheus_rule(slo, edges)
     return (Apply(rule),) if seen.prometheus and rule["spec"]["groups"] else ()

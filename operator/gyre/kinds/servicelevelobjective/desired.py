@@ -6,6 +6,7 @@ same windows, the same rates, the same minimum of events. Nothing is decided by 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gyre.adapters.gateway import cluster_prefix
@@ -36,10 +37,12 @@ def ledger_write(slo: ServiceLevelObjective, ledger: Ledger, seen: str | None) -
     return Create(manifest) if seen is None else Apply(manifest, guard=seen)
 
 
-def prometheus_rule(slo: ServiceLevelObjective) -> Manifest:
-    """Alerts for what Prometheus scrapes of the gateway; accuracy is not among it."""
+def prometheus_rule(slo: ServiceLevelObjective, edges: Mapping[str, float]) -> Manifest:
+    """Alerts for what Prometheus scrapes of the gateway; accuracy is not among it. `edges`: by objective, what is counted as slow."""
     counted = [each for each in slo.spec.objectives if each.type is not Kind.ACCURACY]
-    groups = [{"name": f"{slo.namespace}-{slo.name}-{each.name}", "rules": _alerts(slo, each)} for each in counted]
+    groups = [
+        {"name": f"{slo.namespace}-{slo.name}-{each.name}", "rules": _alerts(slo, each, edges)} for each in counted
+    ]
     return {
         "apiVersion": gvks.PROMETHEUS_RULE.api_version,
         "kind": gvks.PROMETHEUS_RULE.kind,
@@ -48,7 +51,7 @@ def prometheus_rule(slo: ServiceLevelObjective) -> Manifest:
     }
 
 
-def _alerts(slo: ServiceLevelObjective, objective: Objective) -> list[dict[str, Any]]:
+def _alerts(slo: ServiceLevelObjective, objective: Objective, edges: Mapping[str, float]) -> list[dict[str, Any]]:
     found = []
     for page in (True, False):
         rules = [rule for rule in burn.scaled(slo.spec.window.total_seconds(), SCRAPED) if rule.page is page]
@@ -57,7 +60,7 @@ def _alerts(slo: ServiceLevelObjective, objective: Objective) -> list[dict[str, 
         found.append(
             {
                 "alert": "GyreBudgetBurnsFast" if page else "GyreBudgetBurns",
-                "expr": "\nor\n".join(_burns(slo, objective, rule) for rule in rules),
+                "expr": "\nor\n".join(_burns(slo, objective, rule, edges) for rule in rules),
                 "labels": {**names, "service": service, "severity": "page" if page else "ticket"},
                 "annotations": {
                     "summary": f"{service}: the budget of {objective.name} {objective.target}% burns too fast",
@@ -68,15 +71,15 @@ def _alerts(slo: ServiceLevelObjective, objective: Objective) -> list[dict[str, 
     return found
 
 
-def _burns(slo: ServiceLevelObjective, objective: Objective, rule: burn.Rule) -> str:
+def _burns(slo: ServiceLevelObjective, objective: Objective, rule: burn.Rule, edges: Mapping[str, float]) -> str:
     limit = f"{rule.rate * (1 - float(objective.target) / 100):.6g}"
     long, short = _promql(rule.long), _promql(rule.short)
-    bad, events = _queries(slo, objective)
+    bad, events = _queries(slo, objective, edges)
     shares = " and ".join(f"{bad(window)} / {events(window)} > {limit}" for window in (long, short))
     return f"({shares} and {events(long)} * {round(rule.long)} > {slo.spec.min_events})"
 
 
-def _queries(slo: ServiceLevelObjective, objective: Objective) -> tuple[Any, Any]:
+def _queries(slo: ServiceLevelObjective, objective: Objective, edges: Mapping[str, float]) -> tuple[Any, Any]:
     """(bad events a second, all events a second), each over a window."""
     route = f'envoy_cluster_name=~"{cluster_prefix(slo.namespace, slo.spec.service_ref.name)}.*"'
 
@@ -86,9 +89,9 @@ def _queries(slo: ServiceLevelObjective, objective: Objective) -> tuple[Any, Any
     if objective.type is Kind.AVAILABILITY:
         name = "envoy_cluster_upstream_rq_xx"
         return total(name, ',envoy_response_code_class="5"'), total(name)
-    threshold = objective.threshold.total_seconds() * 1000 if objective.threshold else 0.0
+    threshold = objective.threshold.total_seconds() if objective.threshold else 0.0
     timed = total("envoy_cluster_upstream_rq_time_count")
-    fast = total("envoy_cluster_upstream_rq_time_bucket", f',le="{threshold:g}"')
+    fast = total("envoy_cluster_upstream_rq_time_bucket", f',le="{edges.get(objective.name, threshold) * 1000:g}"')
     return lambda window: f"({timed(window)} - {fast(window)})", timed
 
 
