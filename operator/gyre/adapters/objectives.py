@@ -21,6 +21,8 @@ class ObjectiveView:
     namespace: str
     service: str
     """The InferenceService whose level it is."""
+    model: str
+    """The Model that the service serves."""
     exhausted: bool
     burning: bool
     """Fast enough to call somebody."""
@@ -43,6 +45,7 @@ class ObjectiveView:
             name=str(metadata.get("name", "")),
             namespace=str(metadata.get("namespace", "")),
             service=str((spec.get("serviceRef") or {}).get("name", "")),
+            model=str(status.get("model") or ""),
             exhausted=exhausted.get("status") == "True" and not metadata.get("deletionTimestamp"),
             burning=(conditions.get("Burning") or {}).get("status") == "True",
             action=str(spec.get("onExhausted") or "None"),

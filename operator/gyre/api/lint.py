@@ -67,6 +67,12 @@ EXEMPTIONS: Final[tuple[Exemption, ...]] = (
         "*", "spec.suspend", "no-booleans", "the word of Job, CronJob and RayJob; Argo CD and kubectl look for it"
     ),
     Exemption(
+        "Model",
+        "spec.retrain.template",
+        "no-free-objects",
+        "a TrainingJob's spec, which the API server judges when the job is made",
+    ),
+    Exemption(
         "InferenceService", "", "columns", "a rollout is read in one line: who serves, who is judged, on what evidence"
     ),
 )

@@ -18,7 +18,7 @@ from gyre.adapters.gateway import GatewayView, RouteView
 from gyre.adapters.kserve import PredictorView
 from gyre.adapters.objectives import ObjectiveView
 from gyre.adapters.pods import PodView
-from gyre.adapters.versions import ModelVersionView
+from gyre.adapters.versions import ModelVersionView, withdrawals
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Answer, Reader
@@ -159,7 +159,7 @@ def _target(reader: Reader, gis: InferenceService) -> Target:
     objective = (model.get("spec") or {}).get("objective") or {}
     goal = Goal.MAXIMIZE if objective.get("goal") == Goal.MAXIMIZE.value else Goal.MINIMIZE
     versions = [ModelVersionView.of(obj) for obj in reader.referrers(ref, gvks.MODEL_VERSION)]
-    return target(gis, ModelSeen(name, objective.get("metric"), goal), versions)
+    return target(gis, ModelSeen(name, objective.get("metric"), goal, withdrawals(model)), versions)
 
 
 def _extras(reader: Reader, gis: InferenceService) -> dict[str, Target]:

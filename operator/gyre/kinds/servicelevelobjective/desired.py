@@ -38,7 +38,7 @@ def ledger_write(slo: ServiceLevelObjective, ledger: Ledger, seen: str | None) -
 
 
 def prometheus_rule(slo: ServiceLevelObjective, edges: Mapping[str, float]) -> Manifest:
-    """Alerts for what Prometheus scrapes of the gateway; accuracy is not among it. `edges`: by objective, what is counted as slow."""
+    """Alerts for what Prometheus scrapes of the gateway, so not for accuracy. `edges`: where slow begins, by objective."""
     counted = [each for each in slo.spec.objectives if each.type is not Kind.ACCURACY]
     groups = [
         {"name": f"{slo.namespace}-{slo.name}-{each.name}", "rules": _alerts(slo, each, edges)} for each in counted

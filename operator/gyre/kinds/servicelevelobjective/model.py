@@ -135,6 +135,8 @@ class ServiceLevelObjectiveStatus(Status):
     """Each of them."""
     exhausted_since: Time | None = None
     """Since when the budget is spent; absent while it is not."""
+    model: Line | None = None
+    """The Model that the service serves: it is woken by this status."""
     version: Line | None = None
     """The ModelVersion that had the traffic when the budget was spent, or burned on; absent while it is not."""
 

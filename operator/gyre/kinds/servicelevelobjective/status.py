@@ -98,6 +98,7 @@ def summarize(slo: ServiceLevelObjective, seen: Observed, decision: Decision, no
         burn=_burn(least) if least else (),
         objectives=tuple(_standing(each, look) for each in look.stands) if look else (),
         exhausted_since=ledger.exhausted if ledger else None,
+        model=(seen.service.model or None) if seen.service else None,
         version=(ledger.version or None) if ledger else None,
     ).to_dict()
 
