@@ -51,10 +51,9 @@ def test_what_is_no_zone_says_so(zone):
 def test_any_text_is_a_schedule_or_unusable(text):
     try:
         due = next_due(text, "America/New_York", utc(2026, 11, 24))
-    except Unusable as problem:
-        assert len(str(problem)) < 400
-    else:
-        assert due is None or due > utc(2026, 11, 24)
+    except Unusable:
+        return
+    assert due is None or due > utc(2026, 11, 24)
 
 
 @settings(max_examples=100, deadline=None)
