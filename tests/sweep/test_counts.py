@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
-from tests.sweep import dataset_scenarios, model_scenarios, serving_scenarios, training_scenarios, widget_scenarios
+from tests.sweep import (
+    dataset_scenarios,
+    level_scenarios,
+    model_scenarios,
+    serving_scenarios,
+    training_scenarios,
+    widget_scenarios,
+)
 from tests.sweep.modes import MODES, ORDERS
 from tests.sweep.scenarios import Scenario
 
@@ -15,6 +22,8 @@ LEAST: Mapping[str, tuple[Sequence[Scenario], Mapping[str, int]]] = {
     "trainingjob": (training_scenarios.SCENARIOS, {"crash": 800, "lost": 500, "stale": 500}),
     "model": (model_scenarios.MODELS, {"crash": 35, "lost": 4, "stale": 4}),
     "inferenceservice": (serving_scenarios.SCENARIOS, {"crash": 400, "lost": 300, "stale": 300}),
+    "level": (level_scenarios.LEVELS, {"crash": 250, "lost": 5, "stale": 5}),
+    "retraining": (level_scenarios.RETRAININGS, {"crash": 180, "lost": 60, "stale": 60}),
     "modelversion": (model_scenarios.VERSIONS, {"crash": 80, "lost": 20, "stale": 20}),
 }
 

@@ -322,3 +322,24 @@ def test_its_status_stays_small(objective):
         story.look(300)
     assert len(json.dumps(story.status)) < 16_384
     assert len(json.dumps(story.cluster.objects[LEDGER]["data"])) < 60_000
+
+
+def test_the_rules_can_be_printed_with_the_edge_that_is_counted():
+    import asyncio
+
+    from gyre.kube.errors import NotFound
+    from gyre.levels import rules
+
+    class Live:
+        async def get(self, ref):
+            if ref not in story.cluster.objects:
+                raise NotFound(404, "NotFound", str(ref))
+            return story.cluster.objects[ref]
+
+    story = Story(FAST)
+    story.slow["10.0.0.1"] = (1, 2, 3)
+    assert 'le="250"' in asyncio.run(rules(Live(), NS, SLO.name))["spec"]["groups"][0]["rules"][0]["expr"]
+    story.look()
+    assert 'le="200"' in asyncio.run(rules(Live(), NS, SLO.name))["spec"]["groups"][0]["rules"][0]["expr"]
+    with pytest.raises(LookupError, match="does not exist"):
+        asyncio.run(rules(Live(), NS, "nobody"))

@@ -8,7 +8,7 @@ from gyre.api.effects import Apply, Effect, Note, NoteType
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
 from gyre.kinds.servicelevelobjective import desired
-from gyre.kinds.servicelevelobjective.ledger import Ledger
+from gyre.kinds.servicelevelobjective.ledger import Ledger, edges
 from gyre.kinds.servicelevelobjective.looking import Look, looked
 from gyre.kinds.servicelevelobjective.model import ServiceLevelObjective
 from gyre.kinds.servicelevelobjective.observe import Observed
@@ -84,8 +84,5 @@ def _said(slo: ServiceLevelObjective, before: Ledger, found: Look, effects: tupl
 
 
 def _rules(slo: ServiceLevelObjective, seen: Observed) -> tuple[Effect, ...]:
-    ledger = seen.memory.ledger if seen.memory else None
-    told = {name: tally.what.removeprefix("Latency/") for name, tally in ledger.tallies.items()} if ledger else {}
-    edges = {name: float(what) for name, what in told.items() if what.replace(".", "").isdigit()}
-    rule = desired.prometheus_rule(slo, edges)
+    rule = desired.prometheus_rule(slo, edges(seen.memory.ledger if seen.memory else None))
     return (Apply(rule),) if seen.prometheus and rule["spec"]["groups"] else ()

@@ -59,6 +59,12 @@ class Memory:
     problem: str = ""
 
 
+def edges(ledger: Ledger | None) -> dict[str, float]:
+    """Beyond how many seconds an answer is counted as slow, by objective of type Latency."""
+    told = {name: tally.what for name, tally in ledger.tallies.items()} if ledger else {}
+    return {name: float(what.removeprefix("Latency/")) for name, what in told.items() if what.startswith("Latency/")}
+
+
 def to_data(ledger: Ledger) -> dict[str, str]:
     kept: dict[str, Any] = _LEDGER.dump_python(ledger, mode="json", exclude_defaults=True)
     return {KEY: json.dumps({"format": FORMAT, **kept}, sort_keys=True, separators=(",", ":"))}
