@@ -257,6 +257,24 @@ def prices_import(file: Path, currency: str, name: str, shapes: tuple[str, ...])
     _print(made)
 
 
+@main.group()
+def slo() -> None:
+    """What is promised of a service."""
+
+
+@slo.command("rules")
+@click.argument("name")
+@click.option("-n", "--namespace", default="default", show_default=True)
+def slo_rules(name: str, namespace: str) -> None:
+    """Print the alerts of a ServiceLevelObjective as a PrometheusRule; `spec.groups` is what a plain Prometheus reads."""
+    from gyre.levels import read
+
+    async def show() -> None:
+        _print([await read(namespace, name.rpartition("/")[2])])
+
+    _said(show())
+
+
 def _said(command: Coroutine[Any, Any, Any]) -> Any:
     """Runs it; what is wrong with the question, or with the cluster, is one line and exit status 1."""
     from kubernetes.aio.config import ConfigException

@@ -8,7 +8,7 @@ malformed uses nothing and is not ready.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -118,9 +118,38 @@ def use_of(obj: Mapping[str, Any]) -> Use:
     return Use(str(obj.get("kind", "")), str(served_for or metadata.get("name", "")))
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A champion that its Model has taken back, and the version that speaks for it since."""
+
+    version: str
+    to: str
+    time: str
+    """RFC 3339."""
+
+
+def withdrawals(model: Mapping[str, Any]) -> tuple[Withdrawal, ...]:
+    """What a Model says that it has taken back, newest first."""
+    told = (model.get("status") or {}).get("rolledBack") or ()
+    return tuple(Withdrawal(*(str(line.get(key, "")) for key in ("version", "to", "time"))) for line in told)
+
+
 def champion(
-    versions: Iterable[ModelVersionView], metric: str | None, goal: Goal | None = None
+    versions: Iterable[ModelVersionView],
+    metric: str | None,
+    goal: Goal | None = None,
+    withdrawn: Sequence[Withdrawal] = (),
 ) -> ModelVersionView | None:
+    """Of what was not taken back: the version that the newest withdrawal went back to, until one that came later is better."""
+    out, known = {each.version for each in withdrawn}, tuple(versions)
+    kept = tuple(version for version in known if version.name not in out)
+    last = max(withdrawn, key=lambda each: each.time, default=None)
+    if last is not None and any(version.name == last.to for version in kept):
+        kept = tuple(version for version in kept if version.name == last.to or version.time > last.time)
+    return _first(kept, metric, goal)
+
+
+def _first(versions: Iterable[ModelVersionView], metric: str | None, goal: Goal | None) -> ModelVersionView | None:
     """The version that speaks for its Model: of those that are ready, the best by the metric of the objective, and of equals the
     earliest, which has proved itself longest; the latest where no objective is stated. None when nothing can be said."""
     ready = sorted((v for v in versions if v.ready and not v.deleting), key=lambda v: (v.time, v.name))

@@ -88,6 +88,8 @@ def _decimal(pattern: str, length: int) -> Any:
 
 Fraction = Annotated[Decimal, *_decimal(r"^(0(\.[0-9]{1,12})?|1(\.0{1,12})?)$", 14)]
 Number = Annotated[Decimal, *_decimal(r"^-?[0-9]{1,19}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,3})?$", 44)]
+Target = Annotated[Decimal, *_decimal(r"^[1-9][0-9]?(\.[0-9]{1,4})?$", 7)]
+"""Percent of events that should be good: "99.5"; below 100, since a budget of nothing is spent by the first mishap."""
 Amount = Annotated[Decimal, *_decimal(r"^[0-9]{1,12}(\.[0-9]{1,6})?$", 19)]
 Currency = Annotated[str, MaxLength(3), Pattern(r"^[A-Z]{3}$")]
 

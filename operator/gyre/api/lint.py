@@ -73,6 +73,12 @@ EXEMPTIONS: Final[tuple[Exemption, ...]] = (
         "absent while it is not known; its third state is the condition",
     ),
     Exemption(
+        "Model",
+        "spec.retrain.template",
+        "no-free-objects",
+        "a TrainingJob's spec, which the API server judges when the job is made",
+    ),
+    Exemption(
         "InferenceService", "", "columns", "a rollout is read in one line: who serves, who is judged, on what evidence"
     ),
 )

@@ -12,6 +12,7 @@ from gyre.kinds.inferenceservice import KIND as INFERENCE_SERVICE
 from gyre.kinds.model import KIND as MODEL
 from gyre.kinds.modelversion import KIND as MODEL_VERSION
 from gyre.kinds.provider import KIND as PROVIDER
+from gyre.kinds.servicelevelobjective import KIND as SERVICE_LEVEL_OBJECTIVE
 from gyre.kinds.trainingjob import KIND as TRAINING_JOB
 
 KINDS: tuple[Kind[Any, Any], ...] = (
@@ -20,6 +21,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     MODEL,
     MODEL_VERSION,
     INFERENCE_SERVICE,
+    SERVICE_LEVEL_OBJECTIVE,
     DRIFT_MONITOR,
     PROVIDER,
     COST_BUDGET,

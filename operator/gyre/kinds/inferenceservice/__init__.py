@@ -13,6 +13,7 @@ Never      trusts KServe's status; promotes without counts; reads its own status
                                           ▲                            │   looks every interval       │          │
                                           │ ◀── RolledBack, quarantined ◀── worse, crashing, mismatch ┘          ▼
                                           └── Switched: asked for again while it is warm ◀────────────── warm for keepWarm
+    Frozen: a new version waits while a ServiceLevelObjective with onExhausted: Freeze has no budget left
     Stalled: RevisionQuarantined, VersionMissing, GatewayMissing, KServeMissing, Inconclusive (onInconclusive: Hold)
 
 Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable, WeightsHonoured, AccessVerified, LogHealthy;
@@ -34,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gyre.adapters.objectives import ObjectiveView
 from gyre.adapters.predictionlog import LOG_LABEL
 from gyre.api import gvks
 from gyre.api.effects import Ref
@@ -69,6 +71,12 @@ def service_of(obj: Object) -> Iterable[tuple[str, str]]:
         yield metadata.get("namespace", ""), str(name)
 
 
+def service_of_level(obj: Object) -> Iterable[tuple[str, str]]:
+    """A budget that is spent, or there again."""
+    level = ObjectiveView.of(obj)
+    yield level.namespace, level.service
+
+
 KIND = Kind(
     model=InferenceService,
     gvk=gvks.INFERENCE_SERVICE,
@@ -95,6 +103,7 @@ KIND = Kind(
         Watch(gvks.ENDPOINT_SLICE, service_of),  # … and Kubernetes those of a Service to its slices
         Watch(gvks.POD, service_of),
         Watch(gvks.GATEWAY, managed=False),
+        Watch(gvks.SERVICE_LEVEL_OBJECTIVE, service_of_level, managed=False),
     ),
     references=references,
     labels=(

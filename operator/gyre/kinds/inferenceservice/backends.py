@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from gyre.adapters import kserve
+from gyre.adapters.counters import Pod
 from gyre.adapters.kserve import PredictorView
-from gyre.adapters.pods import PodView
-from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.adapters.workloads import DeploymentView, ready_endpoints
 from gyre.api import gvks
 from gyre.api.effects import Gvk, Manifest, Ref
@@ -20,7 +19,7 @@ from gyre.kinds.inferenceservice.ledger import Ledger, Version
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import SERVICE_LABEL, predictor_name
 from gyre.kinds.inferenceservice.predictor import predictor
-from gyre.kinds.inferenceservice.troubles import Backend, Pod
+from gyre.kinds.inferenceservice.troubles import Backend
 
 PARTS: Final = (gvks.DEPLOYMENT, gvks.ENDPOINT_SLICE, gvks.POD)
 """What KServe and Kubernetes make of a predictor."""
@@ -54,7 +53,7 @@ async def backends(
 async def pods_of(reader: Reader, gis: InferenceService, name: str) -> tuple[Pod, ...]:
     """The pods of a predictor, live: one that is not known of is not asked for its metrics, and its version would look quick."""
     found = await reader.find(gvks.POD, gis.namespace, {SERVICE_LABEL: gis.name, kserve.PREDICTOR_LABEL: name})
-    return tuple(_pod(obj) for obj in found)
+    return tuple(Pod.of(obj) for obj in found)
 
 
 def _put_together(
@@ -67,7 +66,7 @@ def _put_together(
             name=name,
             predictor=views.get(name),
             deployment=deployments.get(name),
-            pods=tuple(_pod(obj) for obj in pods.get(name, ())),
+            pods=tuple(Pod.of(obj) for obj in pods.get(name, ())),
             exposed=name in slices,
             endpoints=ready_endpoints(slices.get(name, ())),
             template=kserve.template_of(meant[name]) if name in meant else "",
@@ -128,9 +127,3 @@ def _grouped(objects: Iterable[Object]) -> dict[str, list[Object]]:
 
 def _predictor_of(obj: Object) -> str:
     return str((obj["metadata"].get("labels") or {}).get(kserve.PREDICTOR_LABEL, ""))
-
-
-def _pod(obj: Object) -> Pod:
-    view = PodView.of(obj, attempt_label="", node_type_label="")
-    version = (obj["metadata"].get("labels") or {}).get(USES_MODEL_VERSION, "")
-    return Pod(view, str((obj.get("status") or {}).get("podIP") or ""), str(version))

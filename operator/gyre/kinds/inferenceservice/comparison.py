@@ -16,8 +16,9 @@ from datetime import datetime
 from math import exp
 from typing import Any, Final
 
+from gyre.adapters.counters import Proxy, more
 from gyre.adapters.exposition import Traffic
-from gyre.kinds.inferenceservice.counting import Proxy, Readings, more
+from gyre.kinds.inferenceservice.counting import Readings
 from gyre.kinds.inferenceservice.experiments import Ab, AbReport, ArmCounts, Metric, Winner
 from gyre.kinds.inferenceservice.ledger import Counts, Version, milliseconds
 from gyre.kinds.inferenceservice.splitting import ARMS, JUDGED, Arm, by_arm

@@ -3,11 +3,7 @@
 A source is a process that counts, seen for one of the two versions. Its key says which: `g` an Envoy pod, `p` a predictor pod;
 `s` the stable version, `c` the candidate. Requests and errors are what the gateway's clients saw; latency is the predictor's own
 where it tells it, because its buckets are finer.
-
-    last value known, now more      the difference
-    last value known, now less      the process began anew: all that it has
-    unknown, younger than counting  all that it has
-    unknown, older                  nothing: its past belongs to nobody
+What a source has counted since its last value: `adapters/counters.py`, shared with whoever else counts.
 
 A version of which a pod is not heard would look quick: what the predictors have timed is held against what the gateway counted.
 """
@@ -19,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from gyre.adapters.counters import Proxy, Server, more
 from gyre.adapters.exposition import Traffic
 from gyre.kinds.inferenceservice.ledger import Rollout, milliseconds
 from gyre.stats import judge
@@ -31,25 +28,6 @@ ENOUGH: Final = 50
 """Requests of the stable version from which the edges of its usual latency are taken."""
 TELLING: Final = 20
 """Requests from which it tells something that fewer than half of them were timed: the rest are still being answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """An Envoy pod that has answered."""
-
-    uid: str
-    created: datetime | None
-    counted: Mapping[tuple[int, int], Traffic]
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A predictor pod that has answered; `role` is s or c."""
-
-    uid: str
-    created: datetime | None
-    role: str
-    counted: Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +97,6 @@ def _untimed(rollout: Rollout, asked: Mapping[str, list[int]], timed: Mapping[st
         if requests >= TELLING and 2 * timed[role] < requests:
             return f"the gateway counted {requests} requests to {who}, and its pods timed {timed[role]} of them"
     return ""
-
-
-def more(before: tuple[int, ...] | None, now: tuple[int, ...], *, young: bool) -> tuple[int, ...]:
-    """What a source has counted since its last known value. `young`: it was made after counting began."""
-    if before is None:
-        return now if young else (0,) * len(now)
-    if len(before) != len(now) or any(new < old for new, old in zip(now, before, strict=True)):
-        return now
-    return tuple(new - old for new, old in zip(now, before, strict=True))
 
 
 def _values(rollout: Rollout, readings: Readings) -> Iterable[tuple[str, datetime | None, tuple[int, ...]]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from gyre.adapters.objectives import FREEZE
 from gyre.api.conditions import Truth, Verdict
 from gyre.api.effects import Effect, Note
 from gyre.api.kind import Decision
@@ -21,6 +22,7 @@ from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import RELEASE
 from gyre.kinds.inferenceservice.observe import KServe, Observed
 from gyre.kinds.inferenceservice.reasons import Reason
+from gyre.kinds.inferenceservice.report import Happened
 from gyre.kinds.inferenceservice.standing import believed, leftovers, standing, unconfirmed
 from gyre.kinds.inferenceservice.troubles import trouble
 from gyre.kinds.inferenceservice.words import named
@@ -270,6 +272,23 @@ def clearing(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetim
     return Decision.progressing(Reason.CLEARING, message, *effects, after=LOOK_AGAIN)
 
 
+def frozen(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision | None:
+    """A spent budget pays for no experiment. Going back is none: a version that had the traffic here before is let through."""
+    wanted, spent = seen.target.version, [each for each in seen.levels if each.exhausted and each.action == FREEZE]
+    if wanted is None or ledger.stable is None or not spent or _was_here(ledger, wanted):
+        return None
+    names = ", ".join(f"{each.name} (budget left: {each.remaining or 'unknown'})" for each in spent[:3])
+    fix = "it begins when there is budget again, or when spec.onExhausted is None"
+    message = f"{named(wanted)} waits while ServiceLevelObjective {names} has spent its budget; {fix}"
+    effects = standing(gis, seen, ledger)
+    return Decision.waiting(Reason.FROZEN, clip(message, LONGEST), *effects, after=_warm(ledger, now))
+
+
+def _was_here(ledger: Ledger, version: Version) -> bool:
+    took = (Happened.DEPLOYED, Happened.PROMOTED, Happened.SWITCHED)
+    return any(entry.digest == version.digest and entry.event in took for entry in ledger.history)
+
+
 def start(gis: InferenceService, seen: Observed, ledger: Ledger, now: datetime) -> Decision:
     """A candidate comes up next to the stable version; the ledger first, guarded by what was seen of it."""
     wanted = seen.target.version
@@ -307,5 +326,6 @@ RULES: Final[tuple[Rule, ...]] = (
     needs_missing,
     ab_running,
     clearing,
+    frozen,
     start,
 )

@@ -17,8 +17,9 @@ from gyre.adapters.authors import author_of
 from gyre.adapters.envoy import PolicyView
 from gyre.adapters.gateway import GatewayView, RouteView
 from gyre.adapters.kserve import PredictorView
+from gyre.adapters.objectives import ObjectiveView
 from gyre.adapters.pods import PodView
-from gyre.adapters.versions import ModelVersionView
+from gyre.adapters.versions import ModelVersionView, withdrawals
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Answer, Reader
@@ -88,6 +89,8 @@ class Observed:
     """The counters; None unless a candidate with traffic is being judged, or two arms are compared."""
     log: LogSeen = field(default_factory=LogSeen)
     """The prediction log; empty unless there is one, or was."""
+    levels: tuple[ObjectiveView, ...] = ()
+    """What is promised of the service."""
     strangers: tuple[str, ...] = ()
     """Objects with our children's names that belong to somebody else, most likely to a deleted service of this name."""
 
@@ -144,6 +147,7 @@ async def gather(reader: Reader, gis: InferenceService) -> Observed:
         before=await _before(reader, gis, ledger, wanted) if ours else Before(),
         readings=await _readings(reader, gis, ledger, extra, route),
         log=await logged.seen(reader, gis, found.values()),
+        levels=tuple(map(ObjectiveView.of, reader.referrers(gis.ref, gvks.SERVICE_LEVEL_OBJECTIVE))),
         strangers=strangers,
     )
 
@@ -160,7 +164,7 @@ def _target(reader: Reader, gis: InferenceService) -> Target:
     objective = (model.get("spec") or {}).get("objective") or {}
     goal = Goal.MAXIMIZE if objective.get("goal") == Goal.MAXIMIZE.value else Goal.MINIMIZE
     versions = [ModelVersionView.of(obj) for obj in reader.referrers(ref, gvks.MODEL_VERSION)]
-    return target(gis, ModelSeen(name, objective.get("metric"), goal), versions)
+    return target(gis, ModelSeen(name, objective.get("metric"), goal, withdrawals(model)), versions)
 
 
 def _extras(reader: Reader, gis: InferenceService) -> dict[str, Target]:

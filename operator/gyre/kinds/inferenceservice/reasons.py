@@ -41,6 +41,10 @@ class Reason(Term):
     ROLLED_BACK = "RolledBack", "the candidate failed: the stable version has all traffic, the digest is quarantined"
     SWITCHED = "Switched", "a version that was still warm has all traffic again"
     ABANDONED = "Abandoned", "the candidate was dropped because another version was asked for"
+    FROZEN = (
+        "Frozen",
+        "a service level objective has spent its budget: no new version begins a rollout, going back is allowed",
+    )
     CLEARING = "Clearing", "predictors that nobody needs are going away"
     ARM_DOWN = "ArmDown", "one arm of the comparison has no ready pod: the other answers for both"
     AB_RUNNING = "AbRunning", "another version is asked for, and waits until spec.ab is taken away"

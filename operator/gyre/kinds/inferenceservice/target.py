@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gyre.adapters import storage
-from gyre.adapters.versions import ModelVersionView, champion
+from gyre.adapters.versions import ModelVersionView, Withdrawal, champion
 from gyre.api.objective import Goal
 from gyre.kinds.inferenceservice.ledger import Version
 from gyre.kinds.inferenceservice.model import InferenceService
@@ -21,6 +21,8 @@ class ModelSeen:
     name: str
     metric: str | None = None
     goal: Goal | None = None
+    withdrawn: tuple[Withdrawal, ...] = ()
+    """Champions that it has taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def target(gis: InferenceService, model: ModelSeen | None, versions: Sequence[Mo
             f"Model {wanted.name!r} does not exist: the first TrainingJob with that spec.model.name makes it, or fix"
         )
         return Target(reason=Reason.MODEL_MISSING, message=f"{message} spec.modelRef.name")
-    best = champion(versions, model.metric, model.goal)
+    best = champion(versions, model.metric, model.goal, model.withdrawn)
     if best is None:
         none = f"no version of Model {model.name!r} is ready"
         if model.metric and any(version.ready for version in versions):

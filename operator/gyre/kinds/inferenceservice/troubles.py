@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from gyre.adapters.counters import Pod
 from gyre.adapters.kserve import CONTAINER, PredictorView
 from gyre.adapters.pods import CONFIG_FAULTS, PULL_FAULTS, ContainerView, Exit, PodView
 from gyre.adapters.workloads import DeploymentView
@@ -20,20 +21,6 @@ from gyre.kinds.inferenceservice.reasons import AT_ONCE, SAID, Reason
 LONGEST = 400
 RESTARTS = 3
 """Of a container that is not ready: so many are a loop, whatever the kubelet calls it at the moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """A predictor pod and where it listens."""
-
-    view: PodView
-    address: str
-    version: str
-    """The ModelVersion on its label."""
-
-    @property
-    def answers(self) -> bool:
-        return self.view.ready and not self.view.deleting and bool(self.address)
 
 
 @dataclass(frozen=True, slots=True)

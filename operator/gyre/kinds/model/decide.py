@@ -1,4 +1,4 @@
-"""What to say of a Model. Pure, and without effects: versions own themselves to it."""
+"""What to say of a Model's versions. Pure. Versions own themselves to it; what it does by itself is in `doings.py`."""
 
 from __future__ import annotations
 
@@ -9,33 +9,18 @@ from typing import Final, TypeAlias
 
 from gyre.api.kind import Decision
 from gyre.api.objective import Goal
-from gyre.api.terms import Reason as Reasons
+from gyre.kinds.model import doings
 from gyre.kinds.model.model import Model
 from gyre.kinds.model.observe import Observed
-
-
-class Reason(Reasons):
-    """Why a Model is as it is."""
-
-    NO_VERSION = "NoVersion", "no version is registered yet"
-    VERSIONED = "Versioned", "there are versions"
-    METRIC_UNKNOWN = "MetricUnknown", "no version reports the metric of the objective"
-    METRIC_REPORTED = "MetricReported", "the latest version reports the metric of the objective"
-    NO_OBJECTIVE = "NoObjective", "spec.objective is not given, so nothing ranks the versions"
-    IN_USE = "InUse", "somebody needs a version"
-    NOT_IN_USE = "NotInUse", "nobody needs a version"
-
+from gyre.kinds.model.reasons import Reason
 
 Rule: TypeAlias = Callable[[Model, Observed], Decision | None]
 
 
 def decide(model: Model, seen: Observed, now: datetime) -> Decision:
-    """The first rule that has something to say wins; the last one always has."""
-    del now  # nothing about a Model depends on the hour
-    for rule in RULES:
-        if decision := rule(model, seen):
-            return decision
-    return versioned(model, seen)
+    """The first rule that has something to say of the versions wins; the last one always has."""
+    said = next(found for rule in RULES if (found := rule(model, seen)) is not None)
+    return doings.done(model, seen, now, said)
 
 
 def no_version(model: Model, seen: Observed) -> Decision | None:

@@ -1,10 +1,18 @@
-"""What a Model wants of the API server: a policy on its deletion."""
+"""What a Model wants of the API server: a policy on its deletion, its ledger, and the TrainingJobs of its retraining. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from gyre.adapters.deletion import refuse_while
 from gyre.api import gvks
-from gyre.api.effects import Manifest
+from gyre.api.effects import Apply, Create, Effect, Manifest
+from gyre.api.kind import MANAGED_BY
+from gyre.kinds.model import ledger as memory
+from gyre.kinds.model.ledger import Ledger, Run
+from gyre.kinds.model.model import Model
+from gyre.kinds.model.policy import RETRAIN_OF
 
 
 def policies() -> tuple[Manifest, ...]:
@@ -19,3 +27,63 @@ def policies() -> tuple[Manifest, ...]:
             + ': delete or repoint ' + (oldObject.status.inUse.size() > 1 ? 'them' : 'it') + ' first'
         """,
     )
+
+
+def ledger_name(model: str) -> str:
+    return f"{model}-doings"
+
+
+def ledger_write(model: Model, ledger: Ledger, seen: str | None) -> Effect:
+    """Refused when the ledger is not the one that was seen: nothing that follows is done on a stale view."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(model, ledger_name(model.name)),
+        "data": memory.to_data(ledger),
+    }
+    return Create(manifest) if seen is None else Apply(manifest, guard=seen)
+
+
+def job_name(model: str, number: int) -> str:
+    return f"{model}-retrain-{number}"
+
+
+def training_job(model: Model, run: Run) -> Manifest:
+    """The template, with the Model's name in it; the same run gives the same job, whenever it is asked for."""
+    retrain = model.spec.retrain
+    assert retrain is not None  # noqa: S101 - nobody else begins a run
+    metadata = _metadata(model, job_name(model.name, run.number))
+    labels = {**metadata["labels"], RETRAIN_OF: model.name}
+    why = {"gyre.dev/retrain-why": f"{run.trigger}: {run.why}"[:400]}
+    spec = {**retrain.template, "model": {"name": model.name}}
+    if retrain.window is not None:
+        begin, end = run.at - retrain.window.last, run.at
+        told = {retrain.window.from_parameter: _time(begin), retrain.window.to_parameter: _time(end)}
+        spec["parameters"] = {**(spec.get("parameters") or {}), **told}
+    return {
+        "apiVersion": gvks.TRAINING_JOB.api_version,
+        "kind": gvks.TRAINING_JOB.kind,
+        "metadata": {**metadata, "labels": labels, "annotations": why},
+        "spec": spec,
+    }
+
+
+def datasets_of(model: Model) -> tuple[str, ...]:
+    """Names of the Datasets in the template; what is malformed names none, and the API server will say so."""
+    template: Mapping[str, Any] = model.spec.retrain.template if model.spec.retrain else {}
+    uses = template.get("datasets")
+    found = [use.get("ref") for use in uses if isinstance(use, Mapping)] if isinstance(uses, list) else []
+    return tuple(sorted({str(ref["name"]) for ref in found if isinstance(ref, Mapping) and ref.get("name")}))
+
+
+def _time(time: Any) -> str:
+    return str(time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _metadata(model: Model, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "namespace": model.namespace,
+        "labels": {MANAGED_BY: "gyre"},
+        "ownerReferences": [model.owner_reference()],
+    }

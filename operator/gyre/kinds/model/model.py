@@ -6,10 +6,12 @@ from typing import Annotated, Final
 
 from gyre.api import gvks
 from gyre.api.fields import BigCount, Digest, Line, Number, Text, Time, Word, clipped
-from gyre.api.markers import Column, ListType, MaxItems, MaxLength
+from gyre.api.markers import Column, ListType, MaxItems, MaxLength, Rule
 from gyre.api.objective import Goal
 from gyre.api.schema import Resource, Schema, Status
 from gyre.api.terms import Term
+from gyre.kinds.model.policy import Retire, Retrain, Rollback
+from gyre.kinds.model.told import Retirement, Retraining, RolledBack
 
 MAX_HISTORY: Final = 20
 MAX_USES_SHOWN: Final = 50
@@ -44,7 +46,17 @@ class Objective(Schema):
     """Which way is better."""
 
 
-class ModelSpec(Schema):
+class ModelSpec(
+    Schema,
+    rules=(
+        Rule(
+            "!has(self.retrain) || has(self.objective)",
+            "give spec.objective with spec.retrain: without a metric nobody can tell a worse version from a better one",
+            field_path=".objective",
+            reason="FieldValueRequired",
+        ),
+    ),
+):
     """What the model is for, who answers for it, and what "better" means."""
 
     description: Text | None = None
@@ -57,6 +69,17 @@ class ModelSpec(Schema):
     """How much harm a wrong answer can do."""
     objective: Objective | None = None
     """By which metric versions are ranked; without it there is no best one."""
+    retrain: Retrain | None = None
+    """When and how a new version is trained by itself."""
+    rollback: Rollback | None = None
+    """When the champion is taken back by itself."""
+    retire: Retire | None = None
+    """When its time is over; it is said, and nothing is deleted."""
+
+    @property
+    def acts(self) -> bool:
+        """It does something by itself, and has to remember it."""
+        return self.retrain is not None or self.rollback is not None or self.retire is not None
 
 
 ObjectName = Annotated[str, MaxLength(253)]
@@ -108,7 +131,8 @@ class Past(Schema):
     version: ObjectName
     """The ModelVersion."""
     event: Word
-    """Registered, or what an InferenceService did with it: Deployed, Promoted, RolledBack, Switched, Abandoned, Released."""
+    """Registered; Outranked: no better than the champion then; TakenBack; or what an InferenceService did with it: Deployed,
+    Promoted, RolledBack, Switched, Abandoned, Released."""
     digest: Annotated[str, *clipped(12)] | None = None
     """The first twelve digits of its artifact's digest."""
     time: Time | None = None
@@ -146,6 +170,12 @@ class ModelStatus(Status):
     one the latest."""
     history: Annotated[tuple[Past, ...], ListType("atomic"), MaxItems(MAX_HISTORY)] = ()
     """What became of the versions, newest first."""
+    retrain: Retraining | None = None
+    """Who called for new versions, and what came of it."""
+    rolled_back: Annotated[tuple[RolledBack, ...], ListType("atomic"), MaxItems(20)] = ()
+    """Champions that were taken back, newest first; services that track the champion read it here."""
+    retire: Retirement | None = None
+    """Whether its time is over."""
     in_use: Annotated[tuple[InUse, ...], ListType("atomic"), MaxItems(MAX_USES_SHOWN)] = ()
     """Versions that are needed, and by whom; while there are any, the API server refuses to delete the Model."""
 
@@ -164,8 +194,15 @@ class Model(
         Column("Metric", ".status.headline"),
         Column("Champion", ".status.champion.name", priority=1),
         Column("Best", ".status.best.name", priority=1),
+        Column("Retrained", ".status.retrain.lastTime", type="date", priority=1),
         Column("Risk", ".spec.risk", priority=1),
         Column("Owner", ".spec.owner", priority=1),
+    ),
+    rules=(
+        Rule(
+            "!has(self.spec.retrain) || self.metadata.name.size() <= 27",
+            "a Model with spec.retrain has a name of at most 27 characters: its TrainingJobs are <name>-retrain-<n>",
+        ),
     ),
 ):
     """The name under which versions of a model are kept and compared."""

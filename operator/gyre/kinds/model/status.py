@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from gyre.adapters.pods import moment
 from gyre.adapters.services import Happening, ServiceView
-from gyre.adapters.versions import ModelVersionView, champion, headline, short
+from gyre.adapters.versions import ModelVersionView, headline, short
 from gyre.api.conditions import Row, Verdict, merge, no, report, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
-from gyre.kinds.model.decide import Reason, best
+from gyre.kinds.model import retiring
+from gyre.kinds.model.decide import best
+from gyre.kinds.model.ledger import Ledger
 from gyre.kinds.model.model import (
     MAX_HISTORY,
     MAX_USES_SHOWN,
@@ -26,6 +28,9 @@ from gyre.kinds.model.model import (
     Past,
 )
 from gyre.kinds.model.observe import Observed
+from gyre.kinds.model.reasons import Reason
+from gyre.kinds.model.standing import champion_of, ledger_of, withdrawn
+from gyre.kinds.model.telling import outranked, retraining, rolled_back
 
 MAX_METRICS: Final = 20
 
@@ -72,7 +77,7 @@ def summarize(model: Model, seen: Observed, decision: Decision, now: datetime) -
     facts = Facts(model, seen, uses)
     conditions = (*standard(decision, model.generation), *report(CONDITIONS, facts, model.generation))
     leader = best(model, seen)
-    metric = model.spec.objective.metric if model.spec.objective else None
+    metric, ledger = model.spec.objective.metric if model.spec.objective else None, ledger_of(seen)
     return ModelStatus(
         observed_generation=model.generation,
         conditions=merge(model.status.conditions, conditions, now),
@@ -80,8 +85,11 @@ def summarize(model: Model, seen: Observed, decision: Decision, now: datetime) -
         headline=(headline(seen.latest.metrics, metric) or None) if seen.latest else None,
         latest=_latest(seen.latest, metric) if seen.latest else None,
         best=Best(name=leader[0], value=leader[1]) if leader else None,
-        champion=_champion(model, seen),
-        history=history(seen, metric),
+        champion=_champion(model, seen, ledger),
+        history=history(model, seen, ledger, metric),
+        retrain=retraining(model, seen, ledger, now),
+        rolled_back=rolled_back(withdrawn(ledger, seen)),
+        retire=retiring.retirement(model, seen, ledger, now),
         in_use=uses,
     ).to_dict()
 
@@ -97,20 +105,23 @@ def _latest(version: ModelVersionView, metric: str | None) -> Latest:
     )
 
 
-def _champion(model: Model, seen: Observed) -> Champion | None:
-    objective = model.spec.objective
-    leader = champion(seen.versions, objective.metric if objective else None, objective.goal if objective else None)
+def _champion(model: Model, seen: Observed, ledger: Ledger) -> Champion | None:
+    leader = champion_of(model, seen, ledger)
     return Champion(name=leader.name, digest=leader.digest or None) if leader else None
 
 
-def history(seen: Observed, metric: str | None) -> tuple[Past, ...]:
+def history(model: Model, seen: Observed, ledger: Ledger, metric: str | None) -> tuple[Past, ...]:
     """Newest first: what was registered, and what services made of it. Of one moment, in the order in which it can have been."""
-    lines = [(version.time, 0, _registered(version, metric)) for version in seen.versions]
+    lines: list[tuple[str, float, Past]] = [
+        (version.time, 0, _registered(version, metric)) for version in seen.versions
+    ]
     lines += [
         (line.time, 1 + number, _became(service, line))
         for service in seen.services
         for number, line in enumerate(reversed(service.happenings))
     ]
+    lines += [(line.time.strftime("%Y-%m-%dT%H:%M:%SZ"), 90, line) for line in _taken_back(ledger) if line.time]
+    lines += [(version.time, 0.5, line) for version, line in outranked(model, seen, metric)]
     lines.sort(key=lambda line: line[:2])
     return tuple(past for _, _, past in reversed(lines[-MAX_HISTORY:]))
 
@@ -124,6 +135,13 @@ def _registered(version: ModelVersionView, metric: str | None) -> Past:
         by=f"TrainingJob/{version.run}" if version.run else None,
         why=headline(version.metrics, metric) or None,
     )
+
+
+def _taken_back(ledger: Ledger) -> list[Past]:
+    return [
+        Past(version=each.version, event="TakenBack", time=each.at, by=each.by, why=f"back to {each.to}: {each.why}")
+        for each in ledger.withdrawn
+    ]
 
 
 def _became(service: ServiceView, line: Happening) -> Past:
