@@ -1,6 +1,6 @@
-"""`python -m tests.perf [cluster | cost | statistics | drift]`: gyre against the API server that it runs on, as ratios and limits;
-the judge and drift against their promises by simulation; the ledger against sampling. build/perf.json and tables. Exit status 1
-when a promise is broken.
+"""`python -m tests.perf [cluster | cost | statistics | drift]`: gyre against its API server, as ratios and limits; the judge and
+drift against their promises by simulation; the ledger against sampling. build/perf.json and tables. Exit status 1 when a promise
+is broken.
 
 Figures of one run on one machine; the ratio is taken within a round, gyre and yardstick one after the other. Nothing else
 should run on the machine: the API server, etcd and gyre share its cores. The simulations need no API server.

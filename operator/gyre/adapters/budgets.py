@@ -49,7 +49,7 @@ class BudgetView:
             and any(c.get("type") == "Exhausted" and c.get("status") == "True" for c in status.get("conditions") or ()),
             parks=action == "Park",
             denies=action in DENYING,
-            left=_amount(status.get("left")),
+            left=amount(status.get("left")),
             currency=str(spec.get("currency", "")),
             spent=str(known) if known else f"at least {least}" if least else "",
             amount=str(status.get("amount") or spec.get("amount", "")),
@@ -63,8 +63,10 @@ def whom_it_parks(obj: Mapping[str, Any]) -> object:
     return view.parks, dict(view.scope) if view.parks else None, view.amount if view.parks else None
 
 
-def _amount(text: Any) -> Decimal | None:
+def amount(text: Any) -> Decimal | None:
+    """A decimal string as money; None for anything else."""
     try:
-        return Decimal(str(text)) if text is not None else None
+        value = Decimal(str(text))
     except InvalidOperation:
         return None
+    return value if value.is_finite() else None

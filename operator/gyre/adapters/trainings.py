@@ -21,7 +21,7 @@ class TrainingView:
     over: bool
     succeeded: bool
     cost: Decimal | None
-    """`status.cost.amount`; None where nobody tells it."""
+    """`status.cost.spent`; None where something has no price."""
     currency: str
 
     @classmethod
@@ -35,6 +35,6 @@ class TrainingView:
             owner=next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), ""),
             over=finished(obj),
             succeeded=conditions.get("Succeeded") == "True",
-            cost=amount(cost.get("amount")),
+            cost=amount(cost.get("spent")),
             currency=str(cost.get("currency") or ""),
         )

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gyre.api import gvks
+from gyre.kinds.model.policy import RETRAIN_OF
 from gyre.why.answer import Fact, Section, given, known, part, rows, unknown
-from gyre.why.world import RETRAIN_OF, Several, World
+from gyre.why.world import Several, World
 
 TRIGGER: Final = ("trigger", "why", "time", "job", "outcome")
 """What `status.retrain` of a Model says of the newest trigger, each after the word `last`."""

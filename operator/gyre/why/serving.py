@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gyre.adapters.versions import ModelVersionView, champion, short
+from gyre.adapters.versions import ModelVersionView, champion, short, withdrawals
 from gyre.api import gvks
 from gyre.api.objective import Goal
 from gyre.kinds.inferenceservice.ledger import WHOLE, Entry, Ledger, Rollout, Ruling
@@ -195,7 +195,7 @@ def chosen(world: World) -> ModelVersionView | None:
     views = [ModelVersionView.of(obj) for obj in world.versions.objects]
     if world.at is not None:
         views = [view for view in views if view.time <= stamp(world.at.replace(microsecond=0))]
-    return champion(views, objective.get("metric"), goal)
+    return champion(views, objective.get("metric"), goal, withdrawals(world.model.obj or {}))
 
 
 def _history(world: World) -> list[str]:

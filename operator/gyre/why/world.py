@@ -18,15 +18,11 @@ from gyre.kinds.dataset.desired import ledger_name
 from gyre.kinds.inferenceservice import memory
 from gyre.kinds.inferenceservice.ledger import Ledger
 from gyre.kinds.inferenceservice.names import rollout_name
+from gyre.kinds.model.policy import RETRAIN_OF
 from gyre.kinds.trainingjob.names import run_name
 from gyre.kube.errors import ApiError, NotFound, Rejected
 from gyre.why.answer import part, rows
 from gyre.why.traffic import Served, served
-
-DRIFT_MONITOR: Final = gvks.ours("DriftMonitor", "driftmonitors")
-OBJECTIVE: Final = gvks.ours("ServiceLevelObjective", "servicelevelobjectives")
-BUDGET: Final = gvks.ours("CostBudget", "costbudgets", namespaced=False)
-RETRAIN_OF: Final = "gyre.dev/retrain-of"
 
 
 class Getter(Protocol):
@@ -150,7 +146,7 @@ class Look:
         name = world.what.name
         found = await self.named(gvks.CONFIG_MAP, rollout_name(name))
         ledger, problem = _ledger(found)
-        objectives = await self.several(OBJECTIVE)
+        objectives = await self.several(gvks.SERVICE_LEVEL_OBJECTIVE)
         return replace(
             world,
             ledger=ledger,
@@ -161,7 +157,7 @@ class Look:
     async def at_model(self, world: World, name: str) -> World:
         """The model with its versions, who serves them, and what watches over it."""
         versions = await self.several(gvks.MODEL_VERSION)
-        services, monitors = await self.several(gvks.INFERENCE_SERVICE), await self.several(DRIFT_MONITOR)
+        services, monitors = await self.several(gvks.INFERENCE_SERVICE), await self.several(gvks.DRIFT_MONITOR)
         serving = _of(services.objects, "modelRef", name)
         ledgers = {}
         if world.what.gvk != gvks.INFERENCE_SERVICE:
@@ -177,7 +173,7 @@ class Look:
             services=replace(services, objects=serving),
             ledgers=ledgers,
             monitors=replace(monitors, objects=_of(monitors.objects, "modelRef", name)),
-            budgets=await self.several(BUDGET),
+            budgets=await self.several(gvks.COST_BUDGET),
             retrained=await self.several(gvks.TRAINING_JOB, f"{RETRAIN_OF}={name}") if name else Several(),
         )
 

@@ -21,12 +21,14 @@ from tests.unit.why.worlds import DATA, JOB, MODEL, NS, RUN, VERSION, Answers, c
 from gyre.__main__ import main
 from gyre.api import gvks
 from gyre.api.effects import Ref
+from gyre.api.gvks import COST_BUDGET as BUDGET
+from gyre.api.gvks import DRIFT_MONITOR
+from gyre.api.gvks import SERVICE_LEVEL_OBJECTIVE as OBJECTIVE
 from gyre.kube.errors import ApiError
 from gyre.why import asked, named
 from gyre.why.answer import Answer, known
 from gyre.why.traffic import parsed, served
 from gyre.why.view import view
-from gyre.why.world import BUDGET, DRIFT_MONITOR, OBJECTIVE
 
 
 def ask(cluster: Cluster, ref: Ref, at: datetime | None = None, **answers: Any) -> Answer:

@@ -87,9 +87,8 @@ def _drift(name: str, least: Any, view: DriftView | None) -> Iterator[Call]:
         elif least is None or view.data_bug or (view.impact or 0.0) >= float(least):
             told = f", estimated loss {view.impact:g}" if view.impact is not None else ""
             worst = f", most in {view.worst[0][0]}" if view.worst else ""
-            yield Call(
-                who, view.since or "drifted", f"drifted since {view.since or 'an unknown time'}{worst}{told}", view
-            )
+            since = view.since.strftime("%Y-%m-%dT%H:%M:%SZ") if view.since else ""
+            yield Call(who, since or "drifted", f"drifted since {since or 'an unknown time'}{worst}{told}", view)
 
 
 def _schedule(schedule: OnSchedule, ledger: Ledger, now: datetime) -> Iterator[Call]:
