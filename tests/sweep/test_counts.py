@@ -22,7 +22,7 @@ LEAST: Mapping[str, tuple[Sequence[Scenario], Mapping[str, int]]] = {
     "trainingjob": (training_scenarios.SCENARIOS, {"crash": 800, "lost": 500, "stale": 500}),
     "model": (model_scenarios.MODELS, {"crash": 35, "lost": 4, "stale": 4}),
     "inferenceservice": (serving_scenarios.SCENARIOS, {"crash": 400, "lost": 300, "stale": 300}),
-    "level": (level_scenarios.LEVELS, {"crash": 250, "lost": 5, "stale": 5}),
+    "level": (level_scenarios.LEVELS, {"crash": 500, "lost": 4, "stale": 4}),
     "retraining": (level_scenarios.RETRAININGS, {"crash": 180, "lost": 60, "stale": 60}),
     "modelversion": (model_scenarios.VERSIONS, {"crash": 80, "lost": 20, "stale": 20}),
 }
