@@ -163,7 +163,9 @@ LEVELS: Sequence[Scenario] = (
     counting("a slow burn", lambda: Callers(rate=5, failing=0.05, end=300.0)),
     counting(
         "the service comes late",
-        Callers,
+        lambda: Callers(
+            begin=400.0, end=460.0, until=1600.0
+        ),  # after a sweep: whom nobody has told of counts from then on
         serves=False,
         steps=(Step(lambda world: world.find(BUDGET) is not None, served, wait=20.0),),
     ),
@@ -281,6 +283,11 @@ def _drift() -> dict[str, Any]:
     return {"triggers": [{"drift": {"monitor": "shift"}}]}
 
 
+def made(number: int) -> Callable[[World], bool]:
+    """Whoever asks twice before anybody has looked has asked once."""
+    return lambda world: world.find(Ref(TRAINING_JOB, NS, f"delays-retrain-{number}")) is not None
+
+
 def done(number: int) -> Callable[[World], bool]:
     return lambda world: (
         (job := world.find(Ref(TRAINING_JOB, NS, f"delays-retrain-{number}"))) is not None and over(job)
@@ -294,7 +301,7 @@ RETRAININGS: Sequence[Scenario] = (
         "by hand, and again while it runs",
         {},
         2,
-        steps=(Step(remembered, by_hand("one"), wait=5.0), Step(remembered, by_hand("two"), wait=3.0)),
+        steps=(Step(remembered, by_hand("one"), wait=5.0), Step(made(1), by_hand("two"), wait=3.0)),
     ),
     retraining(
         "broken data that are mended",

@@ -25,7 +25,7 @@ LEAST: Mapping[str, tuple[Sequence[Scenario], Mapping[str, int]]] = {
     "inferenceservice": (serving_scenarios.SCENARIOS, {"crash": 400, "lost": 300, "stale": 300}),
     "costbudget": (cost_scenarios.BUDGETS, {"crash": 60, "lost": 40, "stale": 40}),
     "provider": (cost_scenarios.PROVIDERS, {"crash": 10, "lost": 4, "stale": 4}),
-    "level": (level_scenarios.LEVELS, {"crash": 250, "lost": 5, "stale": 5}),
+    "level": (level_scenarios.LEVELS, {"crash": 500, "lost": 4, "stale": 4}),
     "retraining": (level_scenarios.RETRAININGS, {"crash": 180, "lost": 60, "stale": 60}),
     "modelversion": (model_scenarios.VERSIONS, {"crash": 80, "lost": 20, "stale": 20}),
 }

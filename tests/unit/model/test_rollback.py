@@ -10,7 +10,7 @@ from gyre.api import gvks
 from gyre.api.kind import Outcome
 from gyre.api.objective import Goal
 
-BOTH = {"rollback": {"on": ["ObjectiveExhausted", "JudgeRollback"]}}
+BOTH = {"rollback": {"causes": ["ObjectiveExhausted", "JudgeRollback"]}}
 
 
 def two(**spec) -> Story:
@@ -53,7 +53,7 @@ def test_the_judges_verdict_takes_it_back_too():
 
 
 def test_only_what_the_spec_names_takes_it_back():
-    story = two(rollback={"on": ["JudgeRollback"]})
+    story = two(rollback={"causes": ["JudgeRollback"]})
     story.level("RollBack", "delay-2")
     story.look()
     assert story.status["champion"]["name"] == "delay-2"

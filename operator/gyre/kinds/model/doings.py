@@ -137,12 +137,12 @@ def taken_back(model: Model, seen: Observed, doing: Doing, now: datetime) -> Doi
 
 def _against(model: Model, seen: Observed, champion: str) -> tuple[str, str] | None:
     """(who, why) the champion should go."""
-    on = model.spec.rollback.on if model.spec.rollback else ()
-    if Cause.OBJECTIVE_EXHAUSTED in on:
+    causes = model.spec.rollback.causes if model.spec.rollback else ()
+    if Cause.OBJECTIVE_EXHAUSTED in causes:
         for level in seen.levels:
             if level.exhausted and level.action == ROLL_BACK and level.version == champion:
                 return f"ServiceLevelObjective/{level.name}", level.message or "its budget is spent"
-    if Cause.JUDGE_ROLLBACK in on:
+    if Cause.JUDGE_ROLLBACK in causes:
         for service in seen.services:
             if champion in service.quarantined:
                 lines = (each for each in service.happenings if each.event == "RolledBack" and each.version == champion)

@@ -122,8 +122,8 @@ class Cause(Term):
 class Rollback(Schema):
     """When the champion goes back to the version before it; each version at most once."""
 
-    on: Annotated[tuple[Cause, ...], ListType("set"), MinItems(1), MaxItems(2)]
-    """What takes it back."""
+    causes: Annotated[tuple[Cause, ...], ListType("set"), MinItems(1), MaxItems(2)]
+    """What takes it back. Not `on`: YAML 1.1, and so kubectl, reads that key as true."""
     keep: Annotated[int, Between(1, 20)] = 3
     """So many versions that had traffic before are good enough to go back to, the newest first."""
 
