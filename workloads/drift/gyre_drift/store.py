@@ -38,7 +38,8 @@ class Store:
         if not place.path.startswith("s3://"):
             folder = place.path.rstrip("/") or "/"
             return cls(fs.LocalFileSystem(), folder, place.uri or folder)
-        options: dict[str, Any] = {"allow_delayed_open": True}  # small files in one PUT, and no upload that is left open
+        # Small files in one PUT, and no upload that is left open.
+        options: dict[str, Any] = {"allow_delayed_open": True}
         options |= {"region": place.region} if place.region else {}
         if place.endpoint:
             url = urlsplit(place.endpoint if "//" in place.endpoint else f"//{place.endpoint}")
