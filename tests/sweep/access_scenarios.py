@@ -156,10 +156,16 @@ def copied(world: World) -> None:
     assert mirrors(world.get(ROUTE)["spec"])
 
 
-def arms(*rows: list[int]) -> Any:
-    """Weights of (A, B) in each rule."""
+def arms(*rows: list[int], letters: str = "a") -> Any:
+    """Weights of each rule's two places, and who answers in them."""
 
     def check(world: World) -> None:
+        named = {
+            ref["name"][-1 - len("-predictor")]
+            for rule in world.get(ROUTE)["spec"]["rules"]
+            for ref in rule["backendRefs"]
+        }
+        assert named == set(letters), named
         found = [[ref["weight"] for ref in rule["backendRefs"]] for rule in world.get(ROUTE)["spec"]["rules"]]
         assert found == list(rows), found
 
@@ -253,7 +259,7 @@ def both_arms(world: World) -> bool:
     return (
         route is not None
         and len(route["spec"]["rules"]) == 3
-        and route["spec"]["rules"][1]["backendRefs"][-1]["weight"] == 1
+        and len({ref["name"] for ref in route["spec"]["rules"][1]["backendRefs"]}) == 2
     )
 
 
@@ -306,7 +312,7 @@ SCENARIOS = (
         steps=(Step(at_once, edit(ab=AB, rollout=None)),),
         calls=60.0,
         loose=COUNTED,
-        check=all_of(arms([1, 0], [0, 1], [70, 30]), predictors("ab")),
+        check=all_of(arms([1, 0], [0, 1], [70, 30], letters="ab"), predictors("ab")),
     ),
     scenario(
         "an arm is away for a while",
@@ -318,7 +324,7 @@ SCENARIOS = (
         racing=True,
         calls=60.0,
         loose=COUNTED,
-        check=all_of(arms([1, 0], [0, 1], [70, 30]), predictors("ab")),
+        check=all_of(arms([1, 0], [0, 1], [70, 30], letters="ab"), predictors("ab")),
     ),
     scenario(
         "two arms come and go",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gyre.adapters.exposition import Traffic
-from gyre.kinds.inferenceservice.comparison import Compared, looked, report
+from gyre.kinds.inferenceservice.comparison import Compared, looked, paused, report
 from gyre.kinds.inferenceservice.counting import Proxy, Readings
 from gyre.kinds.inferenceservice.experiments import Ab, Winner
 from gyre.kinds.inferenceservice.ledger import Counts, Version
@@ -109,8 +109,20 @@ def test_a_gateway_pod_that_was_replaced_is_counted_from_its_beginning():
     assert compared(comparison, envoys).a == Counts(107, 1)
 
 
+def test_what_one_arm_answers_for_both_is_counted_for_neither():
+    envoys = Envoys()
+    comparison = compared(None, envoys)
+    envoys.count((1, 1), 100)
+    away = paused(compared(comparison, envoys))
+    envoys.count((1, 1), 50, 50)  # by arm A, in the place of B
+    back = compared(away, envoys)
+    assert back.b == Counts(100, 0)
+    envoys.count((1, 1), 10, 1)
+    assert compared(back, envoys).b == Counts(110, 1)
+
+
 def test_counters_that_begin_anew_are_counted_whole():
-    """A backend that was at weight 0 loses its Envoy cluster, and its counters with it."""
+    """An Envoy that was restarted in its pod."""
     envoys = Envoys()
     comparison = compared(None, envoys)
     envoys.count((1, 1), 100)

@@ -55,8 +55,12 @@ def _holds(match: Mapping[str, str], headers: Mapping[str, str]) -> bool:
 
 
 def weights(rules: list[dict[str, Any]], headers: Mapping[str, str]) -> dict[str, int]:
+    """In percent of the rule, by Service."""
     refs = rules[rule_for(rules, headers)]["backendRefs"]
-    return {ref["name"]: ref["weight"] for ref in refs if ref["weight"]}
+    shares = Counter[str]()
+    for ref in refs:
+        shares[ref["name"]] += ref["weight"]
+    return {name: 100 * share // shares.total() for name, share in shares.items() if share}
 
 
 def cookies(rule: Mapping[str, Any]) -> list[str]:
@@ -88,7 +92,7 @@ def test_a_caller_without_the_cookie_is_split_by_weight_and_told_its_arm():
     ["gyre-arm=b", "gyre-arm=b; lang=en", "lang=en; gyre-arm=b", "lang=en;gyre-arm=b;x=1", "a=1; gyre-arm=b; c=3"],
 )
 def test_the_cookie_is_found_wherever_it_stands(header: str):
-    assert weights(ab_rules(ab(), A, B), {"cookie": header}) == {B.service: 1}
+    assert weights(ab_rules(ab(), A, B), {"cookie": header}) == {B.service: 100}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_a_caller_who_keeps_its_cookie_meets_the_same_arm():
     rules = ab_rules(ab(), A, B)
     for arm, backend in ((Arm.A, A), (Arm.B, B)):
         sent = set_cookie("gyre-arm", arm).split(";")[0]
-        assert weights(rules, {"cookie": sent}) == {backend.service: 1}
+        assert weights(rules, {"cookie": sent}) == {backend.service: 100}
 
 
 # Header ---------------------------------------------------------------------------------------------------------------
@@ -123,7 +127,7 @@ def test_a_header_comes_to_the_same_arm_in_upper_and_lower_case():
 @pytest.mark.parametrize(("split", "digits"), [(10, "01"), (50, "01234567"), (75, "0123456789ab")])
 def test_arm_b_has_the_low_digits(split: int, digits: str):
     rules = ab_rules(ab(by="Header", name="x-user-id", split=split), A, B)
-    came = {digit for digit in "0123456789abcdef" if weights(rules, {"x-user-id": digit}) == {B.service: 1}}
+    came = {digit for digit in "0123456789abcdef" if weights(rules, {"x-user-id": digit}) == {B.service: 100}}
     assert "".join(sorted(came)) == digits
 
 
@@ -138,7 +142,7 @@ def test_uuids_are_split_as_the_digits_are():
 def test_a_caller_whom_the_header_does_not_tell_is_answered_by_a_and_not_judged(headers: dict[str, str]):
     comparison = ab(by="Header", name="x-user-id")
     rules = ab_rules(comparison, A, B)
-    assert weights(rules, headers) == {A.service: 1}
+    assert weights(rules, headers) == {A.service: 100}
     counted = {(rule_for(rules, headers), 0): Traffic(requests=5)}
     assert by_arm(comparison, counted) == {Arm.A: {}, Arm.B: {}}
 
@@ -156,14 +160,14 @@ CALLERS = [{}, {"cookie": "gyre-arm=a"}, {"cookie": "gyre-arm=b"}, {"x-user-id":
 @pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize("headers", CALLERS)
 def test_while_b_has_no_endpoint_everybody_is_answered_by_a(by: dict[str, str], headers: dict[str, str]):
-    assert weights(ab_rules(ab(**by), A, down(B)), headers) == {A.service: 1}
-    assert weights(ab_rules(ab(**by), A, None), headers) == {A.service: 1}
+    assert weights(ab_rules(ab(**by), A, down(B)), headers) == {A.service: 100}
+    assert weights(ab_rules(ab(**by), A, None), headers) == {A.service: 100}
 
 
 @pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize("headers", CALLERS)
 def test_while_a_has_no_endpoint_everybody_is_answered_by_b(by: dict[str, str], headers: dict[str, str]):
-    assert weights(ab_rules(ab(**by), down(A), B), headers) == {B.service: 1}
+    assert weights(ab_rules(ab(**by), down(A), B), headers) == {B.service: 100}
 
 
 @pytest.mark.parametrize("by", BY)
@@ -185,12 +189,21 @@ def test_who_answers_for_whom_is_said():
 
 
 @pytest.mark.parametrize("by", BY)
-def test_a_counter_means_the_same_arm_whoever_answers(by: dict[str, str]):
-    """Backend 0 is A and backend 1 is B in every rule, however the weights stand."""
-    for a in (A, down(A)):
-        for b in (B, down(B), None):
-            for rule in ab_rules(ab(**by), a, b):
-                assert [ref["name"] for ref in rule["backendRefs"]] == [x.service for x in (a, b) if x is not None]
+def test_no_cluster_of_envoy_comes_or_goes_whoever_answers(by: dict[str, str]):
+    """The gateway makes a cluster of each backend with a weight, named by its index."""
+    shapes = {
+        tuple(tuple(ref["weight"] for ref in rule["backendRefs"]) for rule in ab_rules(ab(**by), a, b))
+        for a in (A, down(A))
+        for b in (B, down(B), None)
+    }
+    assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("by", BY)
+def test_each_arm_answers_in_its_own_place_while_it_can(by: dict[str, str]):
+    """Backend 0 is A and backend 1 is B in every rule: a counter means one arm."""
+    for rule in ab_rules(ab(**by), A, B):
+        assert [ref["name"] for ref in rule["backendRefs"]] == [A.service, B.service]
 
 
 def test_counts_of_an_arm_come_from_all_its_rules():

@@ -4,8 +4,8 @@ Promises   a winner where there is no difference with probability alpha at the m
            switched by it; a restart loses nothing, since all of it lies in the ledger.
 Never      mixes comparisons: another version, split or metric begins anew, at zero.
 
-Slow answers are told by the gateway's histogram: our predictor's finer one cannot tell callers who are judged from others. The
-share of an arm is what it really had, so the weights may move (an arm answers for the other) and nothing is counted anew.
+Slow answers are told by the gateway's histogram: our predictor's finer one cannot tell callers who are judged from others. While
+one arm answers for both nothing is counted, and afterwards only what came since the first look.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def looked(known: Compared | None, ab: Ab, a: Version, b: Version, readings: Rea
         return _from_zero(Compared(what_of(ab, a, b), at, at), ab, readings)
     if ab.metric is Metric.LATENCY and not known.edges:
         return _measured(known, ab, readings)
+    if not known.sources:
+        return _from_zero(known, ab, readings)
     sums, sources = _between(known, ab, readings)
     asked_a, asked_b = sums[Arm.A], sums[Arm.B]
     told = range(2, 2 + len(known.edges)) if ab.metric is Metric.LATENCY else range(1, 2)
@@ -78,6 +80,11 @@ def looked(known: Compared | None, ab: Ab, a: Version, b: Version, readings: Rea
         b=known.b.plus(*asked_b[:2]),
         evidence=stats.compare(before, (asked_a[0], asked_b[0]), failures, alpha=alpha).to_json(),
     )
+
+
+def paused(known: Compared | None) -> Compared | None:
+    """While one arm answers for both: what the gateway counts by then tells nothing about either, and has to be forgotten."""
+    return replace(known, sources={}) if known is not None and known.sources else known
 
 
 # ── counting ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ A route without an experiment has two places at all times, and each keeps its En
 `two_places`.
 
 The rules of an A/B route keep their shape for as long as it lives, so that each of Envoy's counters means one arm for ever:
-backend 0 of every rule is A, backend 1 is B, and only weights move. Most telling first:
+backend 0 of every rule is A's place, backend 1 is B's, and neither weights nor places move. Most telling first:
 
     rule   Cookie                                  Header
     0      cookie says `a` → A                     last digit is one of A's → A
@@ -17,8 +17,9 @@ Exactness. By Cookie the split is exact in expectation over new callers. By Head
 even over 0-9 and a-f, such as UUIDs (version 4) and hashes, in sixteenths; decimal numbers end in 0-9 only, and B has the low
 digits, so hash them first. The same header value comes to the same arm whatever the gateway's pod, without any state.
 
-An arm without ready endpoints gets nothing: its callers are answered by the other, and nobody gets a cookie meanwhile, so that
-the assignment stays what it was.
+An arm without ready endpoints gets nothing: its callers are answered by the other in the arm's own place, so that no cluster of
+Envoy comes or goes, and nobody gets a cookie meanwhile, so that the assignment stays what it was. What is counted meanwhile is of
+neither arm (comparison.py).
 
 Sources: Envoy matches a regular expression against the whole header (envoyproxy/envoy v1.37 `api/envoy/type/matcher/v3/
 regex.proto`); rules with equally many header matches are tried in the order of the route (envoyproxy/gateway v1.7.0
@@ -41,6 +42,7 @@ Named = TypeVar("Named")
 
 COOKIE_SECONDS: Final = 30 * 24 * 3600
 DIGITS: Final = "0123456789abcdef"
+TO_A, TO_B = (1, 0), (0, 1)
 
 
 class Arm(StrEnum):
@@ -116,41 +118,37 @@ def mirrored(rules: Sequence[Mapping[str, Any]], mirror: Mirror | None) -> list[
 
 def ab_rules(ab: Ab, a: Backend, b: Backend | None) -> list[dict[str, Any]]:
     """The three rules. `b` is None until its Service exists: the gateway refuses a route that names a missing one."""
-    to_a, to_b = _own(a, b)
+    first, second = _answering(a, b)
     if ab.by is AssignedBy.HEADER:
         last = {Arm.A: DIGITS[ab.sixteenths :], Arm.B: DIGITS[: ab.sixteenths]}
         matches = [_matches(ab.name, f".*[{_both_cases(last[arm])}]") for arm in ARMS]
-        return [
-            {**matches[0], "backendRefs": _refs(a, b, to_a)},
-            {**matches[1], "backendRefs": _refs(a, b, to_b)},
-            {"backendRefs": _refs(a, b, to_a)},
-        ]
-    matches = [_matches("cookie", rf"(.*;\s*)?{ab.name}={arm}(\s*;.*)?") for arm in ARMS]
+        rest = _refs(first, second, TO_A)
+    else:
+        matches = [_matches("cookie", rf"(.*;\s*)?{ab.name}={arm}(\s*;.*)?") for arm in ARMS]
+        rest = _newcomers(ab, first, second, told=first is a and second is b)
     return [
-        {**matches[0], "backendRefs": _refs(a, b, to_a)},
-        {**matches[1], "backendRefs": _refs(a, b, to_b)},
-        {"backendRefs": _newcomers(ab, a, b)},
+        {**matches[0], "backendRefs": _refs(first, second, TO_A)},
+        {**matches[1], "backendRefs": _refs(first, second, TO_B)},
+        {"backendRefs": rest},
     ]
 
 
-def _own(a: Backend, b: Backend | None) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Weights of (A, B) for A's callers and for B's: each arm has its own callers for as long as it can answer."""
-    a_ready, b_ready = a.ready, b is not None and b.ready
-    return (1, 0) if a_ready or not b_ready else (0, 1), (0, 1) if b_ready else (1, 0)
+def _answering(a: Backend, b: Backend | None) -> tuple[Backend, Backend]:
+    """Who answers in the place of A and in that of B: an arm that cannot is answered for by the other, in its own place."""
+    b_answers = b if b is not None and b.ready else None
+    return (a if a.ready or b_answers is None else b_answers), b_answers or a
 
 
-def _refs(a: Backend, b: Backend | None, weights: tuple[int, int]) -> list[dict[str, Any]]:
+def _refs(first: Backend, second: Backend, weights: tuple[int, int]) -> list[dict[str, Any]]:
+    return [backend_ref(first, weights[0]), backend_ref(second, weights[1])]
+
+
+def _newcomers(ab: Ab, first: Backend, second: Backend, *, told: bool) -> list[dict[str, Any]]:
+    """`told`: each arm answers for itself, so they are told theirs."""
+    cookies = [set_cookie(ab.name, arm) if told else "" for arm in ARMS]
     return [
-        backend_ref(backend, weight) for backend, weight in zip((a, b), weights, strict=True) if backend is not None
-    ]
-
-
-def _newcomers(ab: Ab, a: Backend, b: Backend | None) -> list[dict[str, Any]]:
-    if b is None or not (a.ready and b.ready):
-        return _refs(a, b, _own(a, b)[0])
-    return [
-        backend_ref(a, 100 - ab.split, cookie=set_cookie(ab.name, Arm.A)),
-        backend_ref(b, ab.split, cookie=set_cookie(ab.name, Arm.B)),
+        backend_ref(first, 100 - ab.split, cookie=cookies[0]),
+        backend_ref(second, ab.split, cookie=cookies[1]),
     ]
 
 

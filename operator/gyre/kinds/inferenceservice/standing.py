@@ -12,7 +12,7 @@ from datetime import datetime
 
 from gyre.api import gvks
 from gyre.api.effects import Apply, Delete, Effect, Manifest, Ref
-from gyre.kinds.inferenceservice import desired, logged
+from gyre.kinds.inferenceservice import comparison, desired, logged
 from gyre.kinds.inferenceservice.comparison import Compared
 from gyre.kinds.inferenceservice.ledger import Ledger
 from gyre.kinds.inferenceservice.memory import Point
@@ -35,6 +35,8 @@ def standing(
     points = series if series is not None else (memory.series if memory else ())
     arms = compared or (memory.compared if memory else None)
     kept = arms if desired.splits(gis, ledger) else None
+    if desired.fallback(gis, ledger, seen.beside):
+        kept = comparison.paused(kept)
     effects: list[Effect] = [desired.ledger_write(gis, ledger, points, kept, seen.seen_version)]
     if seen.kserve in (KServe.NOT_ASKED, KServe.UP):
         effects += desired.predictors(gis, desired.needed(ledger, seen.beside))
