@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.api.cluster import Cluster, Refused, holds
@@ -155,3 +156,17 @@ def test_who_may_call_is_written_and_taken_back(cluster: Cluster, serving: Servi
     cluster.wait(own, "is made", lambda _: True, seconds=SECONDS)
     cluster.patch(serving.service, {"spec": {"auth": None}})
     cluster.wait_gone(own, seconds=SECONDS)
+
+
+def test_a_log_gets_its_collector_and_nobody_waits_for_it(cluster: Cluster, serving: Serving):
+    cluster.patch(serving.service, {"spec": {"log": {"uri": "pvc://runs/log", "masking": {"mode": "Masked"}}}})
+    namespace, name = serving.service.namespace, f"{serving.service.name}-log"
+    for gvk in (gvks.DEPLOYMENT, gvks.SERVICE):
+        cluster.wait(Ref(gvk, namespace, name), "is there", lambda _: True, seconds=SECONDS)
+
+    def told(obj: dict[str, Any]) -> bool:
+        found = {condition["type"]: condition for condition in obj["status"].get("conditions", ())}
+        return found["LogHealthy"]["reason"] == "LogNotReadable" and obj["status"]["log"]["uri"] == "pvc://runs/log"
+
+    cluster.wait(serving.service, "says that its collector is not up", told, seconds=SECONDS)
+    cluster.wait(serving.service, "is served all the same", holds("Available"), seconds=SECONDS)

@@ -27,26 +27,29 @@ class MaskingPolicy(
     Schema,
     rules=(
         Rule(
-            "self.mode != 'Hash' || has(self.keySecretRef)",
+            "!has(self.mode) || self.mode != 'Hash' || has(self.keySecretRef)",
             "name the Secret and key with the hash's salt, 16 characters at least, or choose another mode",
             field_path=".keySecretRef",
             reason="FieldValueRequired",
         ),
         Rule(
-            "self.mode == 'Hash' || !has(self.keySecretRef)",
+            "(has(self.mode) && self.mode == 'Hash') || !has(self.keySecretRef)",
             "leave keySecretRef out, or set mode to Hash",
             field_path=".keySecretRef",
             reason="FieldValueForbidden",
         ),
         Rule(
-            "self.mode in ['Hash', 'Masked'] || !has(self.features)",
+            "(has(self.mode) && self.mode in ['Hash', 'Masked']) || !has(self.features)",
             "leave features out, or set mode to Hash or Masked",
             field_path=".features",
             reason="FieldValueForbidden",
         ),
     ),
 ):
-    """What of a request is kept; applied before anything is on a disk."""
+    """What of a request is kept; applied before anything is on a disk.
+
+    `has(self.mode)`: the API server holds the default `{}` against these rules, before it fills in the mode.
+    """
 
     mode: Masking = Masking.NONE
     """How."""
