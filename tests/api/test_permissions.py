@@ -26,6 +26,8 @@ SPARE = {
     ("create", "gateways.gateway.networking.k8s.io"): "spec.auth.mtls, in tests/e2e/test_access.py",
     ("get", "localqueues.kueue.x-k8s.io"): "spec.queue, with Kueue",
     ("delete", "trainingjobs.gyre.dev"): "spec.ttl.afterFinished",
+    ("create", "prometheusrules.monitoring.coreos.com"): "alerts of a ServiceLevelObjective, with Prometheus' operator",
+    ("watch", "prometheusrules.monitoring.coreos.com"): "alerts of a ServiceLevelObjective, with Prometheus' operator",
 }
 
 
