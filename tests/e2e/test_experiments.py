@@ -70,10 +70,8 @@ def split(place: Place, ab: Object) -> Clients:
 
     def both() -> bool:
         rules = (place.find(gvks.HTTP_ROUTE, SERVICE) or {}).get("spec", {}).get("rules") or []
-        weights = Counter[int]()
-        for rule in rules:
-            weights.update({i: ref.get("weight", 1) for i, ref in enumerate(rule["backendRefs"])})
-        return len(rules) == 3 and min(weights[0], weights[1]) > 0
+        answering = {ref["name"] for rule in rules for ref in rule["backendRefs"]}
+        return len(rules) == 3 and len(answering) == 2
 
     place.cluster.until(f"both arms have callers (v1, {ab['version']})", both, seconds=UP)
     place.until(gvks.INFERENCE_SERVICE, SERVICE, "RouteProgrammed", seconds=UP)
