@@ -94,7 +94,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.log.masking.features",
         "leave features out",
     ),
-    "kept for no time": (log(retentionDays=0), "spec.log.retentionDays", "greater than or equal to 1"),
+    "kept for no time": (log(retention="1h"), "spec.log.retention", "must be from 1d to 3650d"),
     "a limit of nothing": ({"rateLimit": {"requests": 0}}, "spec.rateLimit.requests", "greater than or equal to 1"),
     "a limit per fortnight": (
         {"rateLimit": {"requests": 1, "per": "Fortnight"}},
@@ -126,7 +126,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "keys of a Service by its whole name": jwt(jwks={"uri": "http://issuer.team-a.svc.cluster.local/jwks"}),
     "keys under another name": jwt(jwks={"configMap": {"name": "keys", "key": "issuer.json"}}),
     "certificates": {"auth": {"mtls": MTLS}},
-    "a log on a claim": log(masking={"mode": "Masked", "features": ["card"]}, retentionDays=30, percent=0),
+    "a log on a claim": log(masking={"mode": "Masked", "features": ["card"]}, retention="30d", percent=0),
     "a log in a bucket": log(
         uri="s3://logs/a.b/c=1",
         s3={"endpoint": "http://s3.gyre-store:9000", "credentialsSecret": {"name": "store"}},

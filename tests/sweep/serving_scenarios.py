@@ -224,7 +224,7 @@ def remembered(*expected: str) -> Any:
     return check
 
 
-LOG = {"uri": "pvc://runs/log", "retentionDays": 7}
+LOG = {"uri": "pvc://runs/log", "retention": "7d"}
 
 
 def with_log(log: Any) -> Any:

@@ -30,7 +30,7 @@ S3 = {
     "percent": 10,
     "s3": {"endpoint": "http://s3.gyre-store:9000", "region": "eu-1", "credentialsSecret": {"name": "store"}},
     "masking": {"mode": "Hash", "features": ["card", "name"], "keySecretRef": {"name": "salt", "key": "key"}},
-    "retentionDays": 30,
+    "retention": "30d",
 }
 SERVICE, DEPLOYMENT = Ref(gvks.SERVICE, "ml", "late-log"), Ref(gvks.DEPLOYMENT, "ml", "late-log")
 ADDRESS = "10.2.0.9"
@@ -71,7 +71,7 @@ def test_without_a_log_no_pod_is_another_than_before():
 
 
 def test_where_the_log_lies_is_no_business_of_the_predictors():
-    moved = {**LOG, "uri": "pvc://runs/elsewhere", "masking": {"mode": "Full"}, "retentionDays": 1}
+    moved = {**LOG, "uri": "pvc://runs/elsewhere", "masking": {"mode": "Full"}, "retention": "1d"}
     assert template_of(made(service(log=LOG), A)) == template_of(made(service(log=moved), A))
 
 

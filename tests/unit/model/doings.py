@@ -72,14 +72,17 @@ class Story:
     ) -> None:
         status: Object = {"drifted": drifted, "since": since, "worst": [{"feature": "distance"}]}
         status |= {"impact": {"estimate": impact, "metric": "auc"}} if impact else {}
-        status |= {"dataBug": {"reason": "UnitChange", "message": bug}} if bug else {}
+        if bug:
+            told = {"type": "DataBug", "status": "True", "reason": "UnitChange", "message": bug}
+            status |= {"dataBug": {"reason": "UnitChange", "message": bug}, "conditions": [told]}
         spec = {"modelRef": {"name": "delay"}}
         self.put(gvks.DRIFT_MONITOR, {"metadata": {"name": "shift", "namespace": NS}, "spec": spec, "status": status})
 
     def budget(self, left: str | None, *, exhausted: bool = False, currency: str = "EUR") -> None:
         conditions = [{"type": "Exhausted", "status": "True" if exhausted else "False"}]
-        status = {"conditions": conditions, "currency": currency, **({"left": left} if left else {})}
-        self.put(gvks.COST_BUDGET, {"metadata": {"name": "ml"}, "spec": {}, "status": status})
+        status = {"conditions": conditions, "observedGeneration": 1, **({"left": left} if left else {})}
+        spec = {"currency": currency}
+        self.put(gvks.COST_BUDGET, {"metadata": {"name": "ml", "generation": 1}, "spec": spec, "status": status})
 
     def service(self, stable: str, *happenings: tuple[str, str], quarantined: str = "", spent: str = "") -> None:
         """(event, version), newest first; `spent`: the version under which its objective was exhausted."""

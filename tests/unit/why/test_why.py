@@ -320,7 +320,7 @@ def test_the_terminal_shows_every_fact_and_every_gap():
         assert section.name in text
         for fact in section.facts:
             assert "".join(f" {c.lower()}" if c.isupper() else c for c in fact.name) in text
-    assert "unknown: CostBudget is not installed in this cluster" in text
+    assert "unknown: no CostBudget covers it: create one whose spec.scope does" in text
 
 
 def test_only_what_leads_somewhere_is_read():

@@ -145,7 +145,7 @@ def _env(gis: InferenceService, log: PredictionLog, view: LogView, reach: storag
         "GYRE_LOG_PERCENT": str(log.percent),
         "GYRE_LOG_MASKING": str(masking.mode),
         **({"GYRE_LOG_MASKING_FEATURES": "\n".join(masking.features)} if masking.features else {}),
-        **({"GYRE_LOG_RETENTION_DAYS": str(log.retention_days)} if log.retention_days else {}),
+        **({"GYRE_LOG_RETENTION_DAYS": str(log.retention.days)} if log.retention else {}),
         "HOME": "/tmp",  # noqa: S108
     }
     entries: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from gyre.api.fields import Image, Percent, SecretKeyRef, Subdomain
-from gyre.api.markers import Between, ListType, MaxItems, MaxLength, Pattern, Rule
+from gyre.api.fields import Duration, Image, Percent, SecretKeyRef, Subdomain
+from gyre.api.markers import ListType, MaxItems, MaxLength, Pattern, Rule, Span
 from gyre.api.model import Schema
 from gyre.api.terms import Term
 from gyre.kinds.inferenceservice.parts import Bucket
@@ -85,8 +85,8 @@ class PredictionLog(
     """How to reach a bucket."""
     masking: MaskingPolicy = MaskingPolicy()
     """What of a request is kept."""
-    retention_days: Annotated[int, Between(1, 3650)] | None = None
-    """Hours that are older go; for ever when left out."""
+    retention: Annotated[Duration, Span("1d", "3650d")] | None = None
+    """What is older than so many whole days goes; nothing ever when left out."""
     journal_claim: Subdomain | None = None
     """A claim for what waits to be written to a bucket; without it, that is lost when the collector's node is."""
     image: Image | None = None
