@@ -64,7 +64,11 @@ def test_it_never_reads_a_secret_and_never_writes_a_spec_of_ours_but_what_it_mad
     ours = [INFERENCE_SERVICE, TRAINING_JOB, DATASET]
     changed = {resource for verb, resource in specs if verb in ("patch", "update")}
     assert not changed & {named(gvk.group, gvk.plural) for gvk in ours}
-    assert {verb for verb, resource in specs if resource in ("deployments.apps", "pods")} <= {"get", "list", "watch"}
+    reading = {"get", "list", "watch"}
+    assert {verb for verb, resource in specs if resource == "pods"} <= reading
+    # Of Deployments only those it makes itself: the collectors of prediction logs.
+    written = {ref.get("name", "") for verb, ref in about if ref["resource"] == "deployments" and verb not in reading}
+    assert all(name.endswith("-log") for name in written), written
 
 
 def test_every_verb_that_is_granted_is_used_or_has_a_reason(server: ApiServer, cluster: Cluster, operator: Operator):
