@@ -261,9 +261,15 @@ def retraining(name: str, retrain: Any, jobs: int, *, steps: Sequence[Step] = ()
 
 def monitor(world: World, *, bug: str = "") -> None:
     actors.put(world, DRIFT_MONITOR, "shift", spec={"modelRef": {"name": M.name}})
-    status: dict[str, Any] = {"drifted": True, "since": "2026-11-23T07:30:00Z"}
+    status: dict[str, Any] = {"drifted": True, "since": "2026-11-23T07:30:00Z", "conditions": judged(world, bug)}
     status |= {"dataBug": {"reason": "UnitChange", "message": bug}} if bug else {}
     world.patch(Ref(DRIFT_MONITOR, NS, "shift"), {"status": status})
+
+
+def judged(world: World, bug: str = "") -> list[dict[str, Any]]:
+    generation = world.get(Ref(DRIFT_MONITOR, NS, "shift"))["metadata"]["generation"]
+    truths = {"Ready": "True", "DataBug": "True" if bug else "False"}
+    return [{"type": type, "status": truth, "observedGeneration": generation} for type, truth in truths.items()]
 
 
 def by_hand(value: str) -> Callable[[World], Any]:
@@ -275,7 +281,7 @@ def remembered(world: World) -> bool:
 
 
 def mended(world: World) -> None:
-    world.patch(Ref(DRIFT_MONITOR, NS, "shift"), {"status": {"dataBug": None}})
+    world.patch(Ref(DRIFT_MONITOR, NS, "shift"), {"status": {"dataBug": None, "conditions": judged(world)}})
 
 
 @cache

@@ -68,15 +68,30 @@ class Story:
         )
 
     def drift(
-        self, *, since: str = "2026-11-23T07:30:00Z", impact: str = "", bug: str = "", drifted: bool = True
+        self,
+        *,
+        since: str = "2026-11-23T07:30:00Z",
+        impact: str = "",
+        bug: str = "",
+        drifted: bool = True,
+        known: bool = True,
     ) -> None:
-        status: Object = {"drifted": drifted, "since": since, "worst": [{"feature": "distance"}]}
+        ready: Object = {"type": "Ready", "status": "True" if known else "Unknown", "observedGeneration": 1}
+        conditions = [ready]
+        status: Object = {
+            "drifted": drifted,
+            "since": since,
+            "worst": [{"feature": "distance"}],
+            "conditions": conditions,
+        }
         status |= {"impact": {"estimate": impact, "metric": "auc"}} if impact else {}
         if bug:
             told = {"type": "DataBug", "status": "True", "reason": "UnitChange", "message": bug}
-            status |= {"dataBug": {"reason": "UnitChange", "message": bug}, "conditions": [told]}
+            conditions.append(told)
+            status |= {"dataBug": {"reason": "UnitChange", "message": bug}}
         spec = {"modelRef": {"name": "delay"}}
-        self.put(gvks.DRIFT_MONITOR, {"metadata": {"name": "shift", "namespace": NS}, "spec": spec, "status": status})
+        metadata = {"name": "shift", "namespace": NS, "generation": 1}
+        self.put(gvks.DRIFT_MONITOR, {"metadata": metadata, "spec": spec, "status": status})
 
     def budget(self, left: str | None, *, exhausted: bool = False, currency: str = "EUR") -> None:
         conditions = [{"type": "Exhausted", "status": "True" if exhausted else "False"}]

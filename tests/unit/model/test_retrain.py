@@ -157,6 +157,16 @@ def test_a_spent_budget_of_a_service_calls_where_it_says_so():
     assert story.status["retrain"]["lastTrigger"] == "Objective/late-level"
 
 
+def test_a_drift_that_was_not_judged_under_the_newest_spec_trains_nothing():
+    story = Story(ON_DRIFT)
+    story.drift(known=False)
+    story.look()
+    assert story.jobs == []
+    story.drift()
+    story.look()
+    assert story.jobs == ["delay-retrain-1"]
+
+
 def test_broken_data_are_never_trained_on_whoever_calls():
     story = Story(ON_DRIFT)
     story.drift(bug="distance is in kilometres")

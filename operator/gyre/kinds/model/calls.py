@@ -78,7 +78,7 @@ def _drift(name: str, least: Any, view: DriftView | None) -> Iterator[Call]:
     if view is None:
         fix = "create it, or fix spec.retrain.triggers"
         yield Call(who, "", "", unknown=f"DriftMonitor {name!r} does not exist: {fix}")
-    elif view.drifted or view.data_bug:
+    elif (view.known and view.drifted) or view.data_bug:
         if least is not None and view.impact is None and not view.data_bug:
             fix = "leave minImpact out to follow any drift"
             yield Call(
