@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gyre.adapters.ownership import controller_uid
 from gyre.api.effects import Gvk
 from gyre.api.intent import INTENT, contains
 
@@ -101,14 +102,13 @@ class PolicyView:
     @classmethod
     def of(cls, obj: Mapping[str, Any], *, gateway: str, gateway_namespace: str) -> PolicyView:
         metadata = obj["metadata"]
-        owners = metadata.get("ownerReferences") or ()
         accepted, problem = _verdict(obj, gateway, gateway_namespace)
         return cls(
             kind=str(obj.get("kind", "")),
             name=metadata["name"],
             namespace=metadata.get("namespace", ""),
             uid=metadata.get("uid", ""),
-            owner=next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), ""),
+            owner=controller_uid(obj),
             deleting=bool(metadata.get("deletionTimestamp")),
             spec=obj.get("spec") or {},
             intent=str((metadata.get("annotations") or {}).get(INTENT, "")),

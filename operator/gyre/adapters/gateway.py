@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from gyre.adapters.ownership import controller_uid
 from gyre.api.intent import INTENT, contains
 
 VERSION_HEADER: Final = "x-model-version"
@@ -117,11 +118,10 @@ class RouteView:
     @classmethod
     def of(cls, obj: Mapping[str, Any], *, gateway: str, gateway_namespace: str) -> RouteView:
         metadata = obj["metadata"]
-        owners = metadata.get("ownerReferences") or ()
         accepted, problem = _verdict(obj, gateway, gateway_namespace)
         return cls(
             uid=metadata.get("uid", ""),
-            owner=next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), ""),
+            owner=controller_uid(obj),
             deleting=bool(metadata.get("deletionTimestamp")),
             spec=obj.get("spec") or {},
             intent=str((metadata.get("annotations") or {}).get(INTENT, "")),

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gyre.adapters.ownership import controller_uid
 from gyre.api.gvks import KSERVE_SERVICE
 from gyre.api.intent import INTENT, contains
 
@@ -92,7 +93,6 @@ class PredictorView:
     @classmethod
     def of(cls, obj: Mapping[str, Any]) -> PredictorView:
         metadata = obj["metadata"]
-        owners = metadata.get("ownerReferences") or ()
         conditions = {entry.get("type"): entry for entry in (obj.get("status") or {}).get("conditions") or ()}
         told = conditions.get("PredictorReady") or conditions.get("Ready") or {}
         failure = ((obj.get("status") or {}).get("modelStatus") or {}).get("lastFailureInfo") or {}
@@ -100,7 +100,7 @@ class PredictorView:
         return cls(
             name=metadata["name"],
             uid=metadata.get("uid", ""),
-            owner=next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), ""),
+            owner=controller_uid(obj),
             deleting=bool(metadata.get("deletionTimestamp")),
             ready=(conditions.get("Ready") or {}).get("status") == "True",
             message=str(said),

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from gyre.adapters.ownership import controller_uid
 from gyre.adapters.pods import moment
 
 RAY_VERSION: Final = "2.60.0"
@@ -88,8 +89,3 @@ def attempt_of(metadata: Mapping[str, Any], label: str) -> int:
     """The attempt that an object belongs to, by its label; 0 when it carries none that makes sense."""
     value = str((metadata.get("labels") or {}).get(label, ""))
     return int(value) if value.isascii() and value.isdigit() else 0
-
-
-def controller_uid(obj: Mapping[str, Any]) -> str:
-    owners = obj["metadata"].get("ownerReferences") or ()
-    return next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), "")

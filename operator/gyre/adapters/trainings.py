@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from gyre.adapters.budgets import amount
+from gyre.adapters.ownership import controller_uid
 from gyre.adapters.versions import finished
 
 
@@ -28,11 +29,10 @@ class TrainingView:
     def of(cls, obj: Mapping[str, Any]) -> TrainingView:
         metadata, status = obj["metadata"], obj.get("status") or {}
         conditions = {entry.get("type"): entry.get("status") for entry in status.get("conditions") or ()}
-        owners = metadata.get("ownerReferences") or ()
         cost = status.get("cost") or {}
         return cls(
             name=str(metadata.get("name", "")),
-            owner=next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), ""),
+            owner=controller_uid(obj),
             over=finished(obj),
             succeeded=conditions.get("Succeeded") == "True",
             cost=amount(cost.get("spent")),

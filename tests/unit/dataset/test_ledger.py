@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.dataset.worlds import NOW, digest
 
+from gyre.adapters.lastwords import Trouble
 from gyre.kinds.dataset.ledger import KEPT, KEY, Ledger, UnreadableLedger, from_data, to_data
-from gyre.kinds.dataset.report import Report, Trouble, read
+from gyre.kinds.dataset.report import Report, read
 
 
 def found(number: int, **more: object) -> Report:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.driftmonitor.worlds import a_report
 
+from gyre.adapters.lastwords import Trouble
 from gyre.kinds.driftmonitor.ledger import KEPT, KEY, Ledger, UnreadableLedger, from_data, to_data
-from gyre.kinds.driftmonitor.report import CLASSES, Report, Trouble, read
+from gyre.kinds.driftmonitor.report import CLASSES, Report, read
 from gyre_drift import faults
 
 START = datetime(2026, 11, 23, tzinfo=UTC)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from gyre.adapters.budgets import covers
 from gyre.adapters.charges import of_nodes, sightings
-from gyre.adapters.kuberay import controller_uid
+from gyre.adapters.ownership import controller_uid
 from gyre.adapters.pods import moment
 from gyre.adapters.prices import NodeTerms, book, place_of
 from gyre.api import gvks

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from gyre.adapters.lastwords import Trouble
 from gyre.adapters.pods import moment
 from gyre.adapters.versions import short
 from gyre.api.effects import Apply, Create, Delete, Effect, Note, NoteType
@@ -18,7 +19,7 @@ from gyre.kinds.dataset.model import Dataset
 from gyre.kinds.dataset.observe import Claim, Observed
 from gyre.kinds.dataset.plan import Role, Step, fingerprint, next_scan, retry_delay, step
 from gyre.kinds.dataset.reasons import TROUBLES, Reason
-from gyre.kinds.dataset.report import Report, Trouble
+from gyre.kinds.dataset.report import Report
 
 Rule: TypeAlias = Callable[[Dataset, Observed, Ledger, Step, datetime], Decision | None]
 

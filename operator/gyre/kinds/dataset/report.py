@@ -5,14 +5,15 @@ Never raises: a message that is no report is a Trouble of class Internal that qu
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gyre.api.terms import clip
+from gyre.adapters.lastwords import Trouble, opened, unexpected
 
+IMAGE: Final = "its image"
+"""Where the reader of a message finds the image."""
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 CLASSES: Final = frozenset({"NotFound", "Unreadable", "NotWritable", "Empty", "Internal"})
 """The classes of the contract; others of a newer workload count as Internal."""
@@ -30,28 +31,14 @@ class Report:
     schema: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a Job did not do its work: a class and a message that names the fix."""
-
-    cause: str
-    message: str
-
-
 def read(message: str) -> Report | Trouble:
     """The report in a termination message."""
-    try:
-        content = json.loads(message)
-    except ValueError:
-        return _unexpected(message)
-    if not isinstance(content, dict) or content.get("version") != 1:
-        return _unexpected(message)
-    if isinstance(error := content.get("error"), dict):
-        cause = error.get("class")
-        return Trouble(cause if cause in CLASSES else "Internal", clip(str(error.get("message", "")), 500))
+    content = opened(message, CLASSES, image=IMAGE)
+    if isinstance(content, Trouble):
+        return content
     digest = content.get("digest")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        return _unexpected(message)
+        return unexpected(message, image=IMAGE)
     return Report(
         digest=digest,
         files=_count(content.get("files")),
@@ -59,11 +46,6 @@ def read(message: str) -> Report | Trouble:
         bytes=_count(content.get("bytes")),
         schema=_schema(content.get("schema")),
     )
-
-
-def _unexpected(message: str) -> Trouble:
-    quoted = f"it wrote {clip(message.strip(), 200)!r}" if message.strip() else "it wrote nothing"
-    return Trouble("Internal", f"the Job gave no report in its termination message: {quoted}; check its image")
 
 
 def _count(value: Any) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from gyre.adapters.lastwords import Trouble
 from gyre.adapters.pods import moment
 from gyre.api.effects import Apply, Create, Delete, Effect, Note, NoteType
 from gyre.api.kind import Decision
@@ -17,7 +18,7 @@ from gyre.kinds.driftmonitor.model import DriftMonitor
 from gyre.kinds.driftmonitor.observe import Observed
 from gyre.kinds.driftmonitor.plan import MOST_TRIES, Step, retry_delay, step
 from gyre.kinds.driftmonitor.reasons import PATIENT, TROUBLES, Reason
-from gyre.kinds.driftmonitor.report import Report, Trouble
+from gyre.kinds.driftmonitor.report import Report
 from gyre.kinds.driftmonitor.words import described, news
 
 

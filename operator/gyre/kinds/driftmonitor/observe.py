@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
+from gyre.adapters import lastwords
 from gyre.adapters.datasets import DatasetView
-from gyre.adapters.jobs import JOB_NAME_LABEL, JobView
-from gyre.adapters.pods import PodView
+from gyre.adapters.lastwords import Jobs
+from gyre.adapters.ownership import controller_uid
 from gyre.adapters.predictionlog import LogView
 from gyre.adapters.services import ServiceView
 from gyre.adapters.versions import ModelVersionView
@@ -24,20 +24,12 @@ from gyre.kinds.driftmonitor.model import DriftMonitor
 
 
 @dataclass(frozen=True, slots=True)
-class JobPod:
-    job: str
-    pod: PodView
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Jobs):
     ledger: Ledger | None = None
     ledger_version: str = ""
     """Its resourceVersion: guards every write that follows from it."""
     ledger_problem: str = ""
     """Why it cannot be read, when there is one that cannot."""
-    jobs: tuple[JobView, ...] = ()
-    pods: tuple[JobPod, ...] = ()
     service: ServiceView | None = None
     log: LogView | None = None
     """None where nothing is logged."""
@@ -52,26 +44,18 @@ class Observed:
     def uri(self) -> str:
         return self.log.uri if self.log else ""
 
-    def job(self, name: str) -> JobView | None:
-        return next((job for job in self.jobs if job.name == name), None)
-
-    def pods_of(self, job: str) -> tuple[PodView, ...]:
-        return tuple(entry.pod for entry in self.pods if entry.job == job)
-
 
 async def gather(reader: Reader, dm: DriftMonitor) -> Observed:
     held = reader.get(Ref(gvks.CONFIG_MAP, dm.namespace, ledger_name(dm.name)))
     ledger, problem = None, ""
-    if held is not None and not _owned_by(held, dm.uid):
+    if held is not None and controller_uid(held) != dm.uid:
         held = None  # a namesake's: the engine refuses to touch it and says so
     if held is not None:
         try:
             ledger = from_data(held.get("data"))
         except UnreadableLedger as error:
             problem = str(error)
-    jobs = tuple(JobView.of(job) for job in reader.owned(gvks.JOB, dm.uid))
-    over = {job.name for job in jobs if job.over}
-    pods = [_pod(pod) for pod in reader.labelled(gvks.POD, dm.namespace, MONITOR_LABEL, dm.name)]
+    runs = await lastwords.seen(reader, uid=dm.uid, namespace=dm.namespace, label=MONITOR_LABEL, name=dm.name)
     service = reader.get(Ref(gvks.INFERENCE_SERVICE, dm.namespace, dm.spec.service_ref.name))
     model = reader.get(Ref(gvks.MODEL, dm.namespace, dm.spec.model_ref.name))
     view = ServiceView.of(service) if service else None
@@ -79,8 +63,8 @@ async def gather(reader: Reader, dm: DriftMonitor) -> Observed:
         ledger=ledger,
         ledger_version=str(held["metadata"].get("resourceVersion", "")) if held else "",
         ledger_problem=problem,
-        jobs=jobs,
-        pods=tuple([await _latest(reader, dm, entry) if entry.job in over else entry for entry in pods]),
+        jobs=runs.jobs,
+        pods=runs.pods,
         service=view,
         log=LogView.of(service) if service else None,
         model=model is not None,
@@ -100,21 +84,3 @@ def _baseline(reader: Reader, dm: DriftMonitor, service: ServiceView | None) -> 
     name = service.stable if service else ""
     version = reader.get(Ref(gvks.MODEL_VERSION, dm.namespace, name)) if name else None
     return ModelVersionView.of(version).metrics if version else {}
-
-
-async def _latest(reader: Reader, dm: DriftMonitor, entry: JobPod) -> JobPod:
-    """The pod of a Job that is over, as it is now if it does not look ended."""
-    if entry.pod.main and entry.pod.main.ended:
-        return entry
-    live = await reader.fetch(Ref(gvks.POD, dm.namespace, entry.pod.name))
-    return _pod(live) if live is not None and live["metadata"].get("uid") == entry.pod.uid else entry
-
-
-def _pod(obj: Mapping[str, Any]) -> JobPod:
-    labels = obj["metadata"].get("labels") or {}
-    return JobPod(str(labels.get(JOB_NAME_LABEL, "")), PodView.of(obj, attempt_label="", node_type_label=""))
-
-
-def _owned_by(obj: Mapping[str, Any], uid: str) -> bool:
-    owners = obj["metadata"].get("ownerReferences") or ()
-    return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)

@@ -6,17 +6,19 @@ Which window it is about is not asked of the Job: its name says so.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
 
+from gyre.adapters.lastwords import Trouble, opened, unexpected
 from gyre.api.terms import clip
 from gyre.kinds.driftmonitor.reasons import Reason
 from gyre.kinds.driftmonitor.told import MAX_WORST
 
+IMAGE: Final = "spec.image"
+"""Where the reader of a message finds the image."""
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 CLASSES: Final = frozenset(
     {
@@ -93,29 +95,14 @@ class Report:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a Job did not do its work: a class and a message that names the fix."""
-
-    cause: str
-    message: str
-
-
 def read(message: str) -> Report | Trouble:
     """The report in a termination message."""
-    try:
-        content = json.loads(message)
-    except ValueError:
-        return _unexpected(message)
-    if not isinstance(content, dict) or content.get("version") != 1:
-        return _unexpected(message)
-    if isinstance(error := content.get("error"), dict):
-        cause = error.get("class")
-        known = cause if isinstance(cause, str) and cause in CLASSES else "Internal"
-        return Trouble(known, clip(str(error.get("message", "")), 500))
+    content = opened(message, CLASSES, image=IMAGE)
+    if isinstance(content, Trouble):
+        return content
     window, state = _object(content, "window"), content.get("state")
     if state not in STATES:
-        return _unexpected(message)
+        return unexpected(message, image=IMAGE)
     drifted = content.get("drifted")
     written = _object(content, "report")
     digest = _text(written, "digest", 71)
@@ -170,11 +157,6 @@ def _labels(labels: Mapping[str, Any], quality: Mapping[str, Any]) -> Labels:
         threshold=_number(quality, "threshold") or 0.0,
         lost=lost if isinstance(lost, bool) else None,
     )
-
-
-def _unexpected(message: str) -> Trouble:
-    quoted = f"it wrote {clip(message.strip(), 200)!r}" if message.strip() else "it wrote nothing"
-    return Trouble("Internal", f"the Job gave no report in its termination message: {quoted}; check spec.image")
 
 
 def _object(data: Mapping[str, Any], key: str) -> dict[str, Any]:

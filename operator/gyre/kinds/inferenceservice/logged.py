@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from gyre.adapters.exposition import dropped_of
+from gyre.adapters.ownership import controller_uid
 from gyre.adapters.pods import PodView
 from gyre.adapters.predictionlog import LOG_LABEL, Told
 from gyre.adapters.workloads import DeploymentView
@@ -57,8 +58,7 @@ async def seen(reader: Reader, gis: InferenceService, backends: Iterable[Backend
         obj = reader.get(ref)
         if obj is None:
             continue
-        owners = obj["metadata"].get("ownerReferences") or ()
-        if any(owner.get("uid") == gis.uid and owner.get("controller") for owner in owners):
+        if controller_uid(obj) == gis.uid:
             owned.append(Owned(ref, obj["metadata"]["uid"]))
             deployment = DeploymentView.of(obj) if gvk == gvks.DEPLOYMENT else deployment
         else:

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
+from gyre.adapters.ownership import controller_uid
 from gyre.kinds.inferenceservice.comparison import Compared
 from gyre.kinds.inferenceservice.ledger import Ledger, Ruling
 
@@ -54,8 +55,7 @@ def to_data(ledger: Ledger, series: Sequence[Point], compared: Compared | None) 
 
 def of(obj: Mapping[str, Any]) -> Memory:
     data, metadata = obj.get("data") or {}, obj["metadata"]
-    owners = metadata.get("ownerReferences") or ()
-    owner = next((str(entry.get("uid", "")) for entry in owners if entry.get("controller")), "")
+    owner = controller_uid(obj)
     version, series = metadata.get("resourceVersion", ""), _series(data.get(SERIES_KEY))
     compared = _compared(data.get(AB_KEY))
     try:

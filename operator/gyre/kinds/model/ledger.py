@@ -6,14 +6,13 @@ Never      takes a ledger that cannot be read for an empty one: it would train a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from gyre.adapters.kept import Kept, Shape
 from gyre.api.terms import clip
 
 KEY: Final = "doings.json"
@@ -108,37 +107,11 @@ class Ledger:
         return replace(self, withdrawn=(*self.withdrawn, entry)[-KEPT_WITHDRAWN:])
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The ConfigMap as found. `ledger` is None only when it could not be read."""
-
-    version: str
-    owner: str
-    ledger: Ledger | None
-    problem: str = ""
-
-
 def seconds(time: datetime) -> datetime:
     return time.replace(microsecond=0)
 
 
-def to_data(ledger: Ledger) -> dict[str, str]:
-    kept: dict[str, Any] = _LEDGER.dump_python(ledger, mode="json", exclude_defaults=True)
-    return {KEY: json.dumps({"format": FORMAT, **kept}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)}
-
-
-def of(obj: Mapping[str, Any]) -> Memory:
-    metadata = obj["metadata"]
-    owners = metadata.get("ownerReferences") or ()
-    owner = next((str(entry.get("uid", "")) for entry in owners if entry.get("controller")), "")
-    version = str(metadata.get("resourceVersion", ""))
-    try:
-        kept = json.loads((obj.get("data") or {})[KEY])
-        if kept.pop("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT}")
-        return Memory(version, owner, _LEDGER.validate_python(kept))
-    except (KeyError, AttributeError, TypeError, ValidationError, ValueError) as error:
-        return Memory(version, owner, None, f"{type(error).__name__}: {error}"[:300])
-
-
-_LEDGER: Final = TypeAdapter(Ledger)
+Memory: TypeAlias = Kept[Ledger]
+"""The ConfigMap as found."""
+SHAPE: Final = Shape(TypeAdapter(Ledger), key=KEY, format=FORMAT)
+to_data, of = SHAPE.to_data, SHAPE.of

@@ -6,13 +6,14 @@ Never      takes a ledger that cannot be read for an empty one: a spent budget w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
+
+from gyre.adapters.kept import Kept, Shape
 
 KEY: Final = "budget.json"
 FORMAT: Final = 1
@@ -49,39 +50,13 @@ class Ledger:
     """Who had the traffic when it was spent, or when it began to burn anew while it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The ConfigMap as found. `ledger` is None only when it could not be read."""
-
-    version: str
-    owner: str
-    ledger: Ledger | None
-    problem: str = ""
-
-
 def edges(ledger: Ledger | None) -> dict[str, float]:
     """Beyond how many seconds an answer is counted as slow, by objective of type Latency."""
     told = {name: tally.what for name, tally in ledger.tallies.items()} if ledger else {}
     return {name: float(what.removeprefix("Latency/")) for name, what in told.items() if what.startswith("Latency/")}
 
 
-def to_data(ledger: Ledger) -> dict[str, str]:
-    kept: dict[str, Any] = _LEDGER.dump_python(ledger, mode="json", exclude_defaults=True)
-    return {KEY: json.dumps({"format": FORMAT, **kept}, sort_keys=True, separators=(",", ":"))}
-
-
-def of(obj: Mapping[str, Any]) -> Memory:
-    metadata = obj["metadata"]
-    owners = metadata.get("ownerReferences") or ()
-    owner = next((str(entry.get("uid", "")) for entry in owners if entry.get("controller")), "")
-    version = str(metadata.get("resourceVersion", ""))
-    try:
-        kept = json.loads((obj.get("data") or {})[KEY])
-        if kept.pop("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT}")
-        return Memory(version, owner, _LEDGER.validate_python(kept))
-    except (KeyError, AttributeError, TypeError, ValidationError, ValueError) as error:
-        return Memory(version, owner, None, f"{type(error).__name__}: {error}"[:300])
-
-
-_LEDGER: Final = TypeAdapter(Ledger)
+Memory: TypeAlias = Kept[Ledger]
+"""The ConfigMap as found."""
+SHAPE: Final = Shape(TypeAdapter(Ledger), key=KEY, format=FORMAT)
+to_data, of = SHAPE.to_data, SHAPE.of

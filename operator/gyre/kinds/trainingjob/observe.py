@@ -13,7 +13,8 @@ from typing import Any
 from gyre.adapters.budgets import BudgetView
 from gyre.adapters.charges import sightings
 from gyre.adapters.datasets import DatasetView
-from gyre.adapters.kuberay import NODE_TYPE_LABEL, RayJobView, controller_uid
+from gyre.adapters.kuberay import NODE_TYPE_LABEL, RayJobView
+from gyre.adapters.ownership import controller_uid
 from gyre.adapters.pods import NodeView, PodView
 from gyre.adapters.run import Progress
 from gyre.adapters.storage import ClaimPlace
