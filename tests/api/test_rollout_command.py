@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.api.apiserver import REPOSITORY
 from tests.api.cluster import Cluster
+from tests.api.commands import Gyre, command, reader
 from tests.api.conftest import Replicas
 from tests.unit.inferenceservice.worlds import GIS, LEDGER
 from tests.unit.rollout.test_rollout_reading import rolled_back
 
 from gyre.api import gvks
 from gyre.api.effects import Ref
-
-Gyre = Callable[..., "subprocess.CompletedProcess[str]"]
-READER = "reader"
 
 
 @pytest.fixture
@@ -41,48 +34,13 @@ def gyre(cluster: Cluster, namespace: str, replicas: Replicas, tmp_path: Path) -
     cluster.create(
         gvks.CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": ledger["data"]}
     )
-    kubeconfig = reader(cluster, namespace)
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gyre", "rollout", *words, "-n", namespace],
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "KUBECONFIG": str(kubeconfig),
-                "COLUMNS": "120",
-                "PYTHONPATH": str(REPOSITORY / "operator"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
-
-
-def reader(cluster: Cluster, namespace: str) -> Path:
-    """May get one service and one ConfigMap."""
-    rbac, metadata = "rbac.authorization.k8s.io", {"name": READER, "namespace": namespace}
-    cluster.create(gvks.SERVICE_ACCOUNT, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    # One service and one ConfigMap, and nothing else.
     rules = [
         {"apiGroups": [ref.gvk.group], "resources": [ref.gvk.plural], "resourceNames": [ref.name], "verbs": ["get"]}
         for ref in (GIS, LEDGER)
     ]
-    subject = {"kind": "ServiceAccount", "name": READER, "namespace": namespace}
-    role = {"apiGroup": rbac, "kind": "Role", "name": READER}
-    version = gvks.ROLE.api_version
-    cluster.create(gvks.ROLE, {"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": rules})
-    binding = {
-        "apiVersion": version,
-        "kind": "RoleBinding",
-        "metadata": metadata,
-        "subjects": [subject],
-        "roleRef": role,
-    }
-    cluster.create(gvks.ROLE_BINDING, binding)
-    return cluster.server.kubeconfig(f"{namespace}-{READER}", cluster.token(namespace, READER))
+    kubeconfig = reader(cluster, namespace, rules)
+    return command(kubeconfig, namespace, tmp_path, "rollout", columns=120)
 
 
 def test_a_reader_sees_what_became_of_the_rollout_while_the_operator_is_down(gyre: Gyre):

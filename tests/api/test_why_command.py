@@ -4,16 +4,12 @@ down."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.apiserver import REPOSITORY
 from tests.api.cluster import Cluster
+from tests.api.commands import Gyre, command, reader
 from tests.api.conftest import Replicas
 from tests.unit.inferenceservice.worlds import GIS, LEDGER
 from tests.unit.rollout.test_rollout_reading import rolled_back
@@ -22,8 +18,6 @@ from tests.unit.why.worlds import VERSION, trained
 from gyre.api import gvks
 from gyre.api.effects import Gvk, Ref
 
-Gyre = Callable[..., "subprocess.CompletedProcess[str]"]
-READER = "why-reader"
 MAY_READ = (
     gvks.INFERENCE_SERVICE,
     gvks.MODEL,
@@ -54,43 +48,10 @@ def gyre(cluster: Cluster, namespace: str, replicas: Replicas, tmp_path: Path) -
     stored(cluster, namespace, gvks.MODEL_VERSION, story.cluster.objects[Ref(gvks.MODEL_VERSION, "ml", "delays-a")])
     for gvk in MAY_READ:  # the storage of a new CRD answers 429 to its first lists; this asks until it does not
         cluster.list(gvk, namespace)
-    kubeconfig = reader(cluster, namespace)
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gyre", *words, "-n", namespace],
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "KUBECONFIG": str(kubeconfig),
-                "COLUMNS": "160",
-                "PYTHONPATH": str(REPOSITORY / "operator"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
-
-
-def reader(cluster: Cluster, namespace: str) -> Path:
-    """May get and list what `gyre why` follows, in this namespace."""
-    rbac, metadata = "rbac.authorization.k8s.io", {"name": READER, "namespace": namespace}
-    cluster.create(gvks.SERVICE_ACCOUNT, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    # Get and list of what `gyre why` follows, and nothing else.
     rules = [{"apiGroups": [gvk.group], "resources": [gvk.plural], "verbs": ["get", "list"]} for gvk in MAY_READ]
-    version = gvks.ROLE.api_version
-    cluster.create(gvks.ROLE, {"apiVersion": version, "kind": "Role", "metadata": metadata, "rules": rules})
-    binding = {
-        "apiVersion": version,
-        "kind": "RoleBinding",
-        "metadata": metadata,
-        "subjects": [{"kind": "ServiceAccount", "name": READER, "namespace": namespace}],
-        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": READER},
-    }
-    cluster.create(gvks.ROLE_BINDING, binding)
-    return cluster.server.kubeconfig(f"{namespace}-{READER}", cluster.token(namespace, READER))
+    kubeconfig = reader(cluster, namespace, rules)
+    return command(kubeconfig, namespace, tmp_path, columns=160)
 
 
 def test_a_reader_learns_why_a_version_serves_and_the_verdict_computes_again(gyre: Gyre):
