@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 WORKERS ?= 2
 
-.PHONY: help setup demo test smoke e2e perf cluster-up cluster-down lint types contracts generate verify golden clean
+.PHONY: help setup demo demo-loop test smoke e2e perf cluster-up cluster-down lint types contracts generate verify golden clean
 
 help: ## This list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ $(VENV)/.ready: pyproject.toml hack/constraints.txt hack/setup
 
 demo: setup ## From nothing to a trained, checkpointed, versioned model on a real local cluster.
 	@$(RUN) hack/demo
+
+demo-loop: setup ## What comes after: months of traffic, drift, a retraining by itself, a canary, a budget that parks and refuses.
+	@$(RUN) hack/demo loop
 
 test: setup lint types contracts verify ## All checks and tests that need no cluster: unit, sweep, architecture, api (real kube-apiserver).
 	@$(RUN) hack/cluster binaries --only etcd,kube-apiserver > /dev/null

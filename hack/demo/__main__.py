@@ -3,7 +3,8 @@ on the way, a good version promoted and two bad ones rolled back (serving.py).
 
 Promises   real data (336,776 flights of 2013, here January to May), real KubeRay and Ray; every figure is read from the
            cluster; exit status 0 only if training survived the kill within one checkpoint interval and beat the baseline.
-           It can be run again, and leaves the cluster for you to look around.
+           It can be run again, and leaves the cluster for you to look around. `make demo-loop` (loop.py) is what comes
+           after: months of traffic, drift, a retraining, a budget.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import sys
 import time
 from typing import Any
 
+import loop
 import serving
+from ground import cluster, operator
 from narrator import Narrator, Trouble, condition, true
 
 NAMESPACE = "gyre-demo"
@@ -20,9 +23,10 @@ KUBECTL = f"kubectl -n {NAMESPACE}"
 
 
 def main() -> int:
-    say = Narrator(NAMESPACE)
+    story, namespace = (loop.tell, loop.NAMESPACE) if sys.argv[1:] == ["loop"] else (tell, NAMESPACE)
+    say = Narrator(namespace)
     try:
-        tell(say)
+        story(say)
     except Trouble as trouble:
         say.console.print(f"\n[bold red]The demo stops:[/] {trouble}")
         return 1
@@ -41,23 +45,6 @@ def tell(say: Narrator) -> None:
     version = model(say, job)
     serving.tell(say, version)
     farewell(say, job, version)
-
-
-def cluster(say: Narrator) -> None:
-    with say.step(
-        "A real Kubernetes", "kube-apiserver, kubelet, KubeRay: a named context, kind, or built and run right here."
-    ):
-        say.run(f"{sys.executable} hack/cluster up")
-        say.environment["KUBECONFIG"] = say.ask(f"{sys.executable} hack/cluster kubeconfig").strip()
-
-
-def operator(say: Narrator) -> None:
-    with say.step("gyre", "Its CRDs, least-privilege RBAC and the operator itself, as a restricted pod."):
-        say.run("gyre install | kubectl apply --server-side -f - | wc -l")
-        say.run("kubectl -n gyre-system rollout restart deploy/gyre-operator")  # the tag may name a newer image by now
-        say.run("kubectl -n gyre-system rollout status deploy/gyre-operator --timeout=180s")
-        say.run(f"kubectl create namespace {NAMESPACE} --dry-run=client -o yaml | kubectl apply -f -")
-        say.run(f"kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=restricted --overwrite")
 
 
 def dataset(say: Narrator) -> None:
@@ -141,6 +128,8 @@ Look around:
   gyre explain tj/flights -n {NAMESPACE}   what the operator thinks right now
   gyre rollout status gis/flights -n {NAMESPACE}
   build/rollout-*.png                     the evidence of the rollout that was promoted, and of the last one
+Go on with what comes after, months of traffic, drift, a retraining by itself, a budget:
+  make demo-loop
 Remove everything:
   make cluster-down
 """

@@ -32,6 +32,7 @@ class Narrator:
     def __init__(self, namespace: str) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
         self.namespace = namespace
+        self.kubectl = f"kubectl -n {namespace}"
         self.environment = dict(os.environ)
         self.environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self.environment.get('PATH', '')}"
         self._steps: list[tuple[str, float]] = []
@@ -72,6 +73,21 @@ class Narrator:
         )
         if done.returncode:
             raise Trouble(f"`{command}` ended with status {done.returncode}. {(done.stdout or '').strip()[-600:]}")
+
+    def refused(self, command: str, word: str) -> None:
+        """Run a command line that the API server must refuse, saying `word`; show what it says."""
+        self.console.print(f"[cyan]$ {command if len(command) < 200 else command[:160] + '…'}[/]", markup=True)
+        done = subprocess.run(
+            ["/bin/bash", "-c", f"set -o pipefail; {command}"],
+            cwd=ROOT,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        self.console.print(f"  {done.stderr.strip()}", markup=False)
+        if done.returncode == 0 or word not in done.stderr:
+            raise Trouble(f"that should have been refused because of {word}; it said: {done.stdout.strip()[-300:]}")
 
     def ask(self, command: str) -> str:
         """The standard output of a command that only reads."""

@@ -8,11 +8,11 @@ Promises   traffic is real flights of May through the real gateway, at a steady 
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from typing import Any
 
 from narrator import ROOT, Narrator, Trouble, condition, true
+from pods import apply, phase, pod_of
 
 NAMESPACE = "gyre-demo"
 KUBECTL = f"kubectl -n {NAMESPACE}"
@@ -177,12 +177,6 @@ def ask_for(say: Narrator, version: str) -> None:
     say.run(f"{KUBECTL} patch gis flights --type=merge -p '{change}'")
 
 
-def apply(say: Narrator, manifest: dict[str, Any]) -> None:
-    name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
-    say.console.print(f"[cyan]$ {KUBECTL} apply -f -[/]  [dim]# {name}[/]")
-    say.run(f"printf %s {shlex.quote(json.dumps(manifest))} | {KUBECTL} apply -f -", show=False)
-
-
 def callers(address: str, host: str) -> dict[str, Any]:
     command = (
         f"exec python -m gyre_data replay --path /data --partition last --url http://{address} --host {host} "
@@ -190,41 +184,6 @@ def callers(address: str, host: str) -> dict[str, Any]:
     )
     volumes = {"data": {"persistentVolumeClaim": {"claimName": "flights-data", "readOnly": True}}}
     return pod_of(CALLERS, command, volumes, memory="512Mi")
-
-
-def pod_of(name: str, command: str, volumes: dict[str, Any], *, memory: str) -> dict[str, Any]:
-    """A restricted pod of the workload image; each volume is mounted at `/<its name>`."""
-    mounts = [{"name": volume, "mountPath": f"/{volume}"} for volume in volumes]
-    container = {
-        "name": "main",
-        "image": "localhost/gyre-workload:dev",
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["/bin/sh", "-ec", command],
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": memory}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/tmp"}],
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
-            "fsGroup": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            *({"name": volume, **source} for volume, source in volumes.items()),
-            {"name": "tmp", "emptyDir": {}},
-        ],
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
 # ── what is read ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -241,10 +200,6 @@ def canary(gis: dict[str, Any]) -> dict[str, Any]:
 def event(gis: dict[str, Any]) -> tuple[str, str]:
     newest = (gis.get("status", {}).get("history") or [{}])[0]
     return str(newest.get("event", "")), str(newest.get("version", ""))
-
-
-def phase(pod: dict[str, Any]) -> str:
-    return str(pod.get("status", {}).get("phase", ""))
 
 
 def describe(obj: dict[str, Any]) -> str:

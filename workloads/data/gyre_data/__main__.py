@@ -35,17 +35,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def send(options: argparse.Namespace) -> int:
-    from gyre_data.replay import Replay, ReplayError, Target, replay, table_of
+    from gyre_data.replay import Replay, Target, replay
+    from gyre_data.rows import ReplayError, Scale, Truth, asked, legs_of
+    from gyre_data.truth import Labels
 
-    headers = dict(header.split("=", 1) for header in options.header)
-    target = Target(options.url.rstrip("/"), options.model, options.host, headers)
-    run = Replay(target, rate=options.rate, seconds=options.seconds, every=options.every)
+    target = Target(options.url.rstrip("/"), options.model, options.host, pairs(options.header))
+    labels = Labels(options.labels, options.labels_after, pairs(options.labels_header)) if options.labels else None
+    seconds = options.seconds * max(1, len(options.partition))
+    run = Replay(target, rate=options.rate, seconds=seconds, every=options.every, labels=labels)
     try:
-        asyncio.run(replay(table_of(options.path, options.partition), run, rows=options.rows))
+        if labels and not options.truth:
+            raise ReplayError("--labels: say with --truth which column tells what turned out")
+        scales = [Scale.parse(text) for text in options.scale]
+        legs = legs_of(options.path, options.partition, round(options.rate * options.seconds), scales)
+        truth = Truth(options.truth, options.above) if options.truth else None
+        asyncio.run(replay(lambda inputs: asked(legs, inputs, options.rows, truth), run, options.align))
     except ReplayError as error:
         sys.stderr.write(f"gyre_data replay: {error}\n")
         return 1
     return 0
+
+
+def pairs(given: list[str]) -> dict[str, str]:
+    return dict(header.split("=", 1) for header in given)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +74,23 @@ def parser() -> argparse.ArgumentParser:
     flights.add_argument("--out", required=True, help="a folder or s3://bucket/prefix")
     traffic = commands.add_parser("replay", help="the rows of a folder as requests to an endpoint")
     traffic.add_argument("--path", required=True, help="a folder of Parquet")
-    traffic.add_argument("--partition", help="such as month=05; `last` is the last by name")
+    traffic.add_argument(
+        "--partition",
+        action="append",
+        default=[],
+        help="such as month=05; `last` is the last by name; of several, each is asked about for --seconds",
+    )
+    traffic.add_argument(
+        "--scale", action="append", default=[], help="such as month=11:distance=1.609344: in other units"
+    )
+    traffic.add_argument("--align", type=float, default=0.0, help="begin at a multiple of so many seconds since 1970")
+    traffic.add_argument("--labels", metavar="URL", help="of a prediction log's /labels: what turned out is told there")
+    traffic.add_argument("--labels-after", type=float, default=0.0, help="seconds from an answer to its label")
+    traffic.add_argument(
+        "--labels-header", action="append", default=[], metavar="NAME=VALUE", help="may be given again"
+    )
+    traffic.add_argument("--truth", metavar="COLUMN", help="which column tells what turned out")
+    traffic.add_argument("--above", type=float, help="the label is whether it is above this; else its value")
     traffic.add_argument("--url", required=True, help="the gateway or predictor, such as http://10.96.0.1")
     traffic.add_argument("--model", required=True, help="the name in the URL: that of the InferenceService")
     traffic.add_argument("--host", default="", help="Host header, by which a gateway routes")

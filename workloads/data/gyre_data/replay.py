@@ -1,15 +1,16 @@
-"""`python -m gyre_data replay`: the rows of a Dataset as traffic on an endpoint, at a steady rate.
+"""`python -m gyre_data replay`: the rows of a Dataset as traffic on an endpoint, at a steady rate; what turned out follows late.
 
 Promises   an open loop: request n leaves at n / rate seconds, whether earlier ones were answered or not, so that a slow server
            meets the load that real clients would bring; every request sent is counted once, by status and by the version
            that says it answered (`x-model-version`); no answer counts as status 0. Ends after `--seconds`, or on SIGTERM
            when what was sent is answered.
-Never      retries, follows a redirect, or keeps a payload.
+Never      retries a request, follows a redirect, or keeps a payload.
 
-One request is one row (or `--rows` of them) in the Open Inference Protocol v2 (kserve/open-inference-protocol,
-specification/protocol/inference_rest.md), one tensor a feature; names and types are asked of the model's own metadata.
+With several partitions each is asked about for `--seconds`, one after the other: years in minutes. One request is one row (or
+`--rows` of them) in the Open Inference Protocol v2 (kserve/open-inference-protocol, specification/protocol/inference_rest.md),
+one tensor a feature; names and types are asked of the model's own metadata.
 Reports are JSON lines, one every `--every` seconds about those seconds, and at the end one with `"total": true` about all:
-`{"at": seconds since 1970, "t": seconds since the start, "sent": 250, "statuses": {"200": 249, "503": 1},
+`{"at": seconds since 1970, "t": seconds since the start, "rows": "month=05", "sent": 250, "statuses": {"200": 249, "503": 1},
 "versions": {"<x-model-version>": {"200": 249, "503": 1}}, "p50": seconds, "p99": seconds}`. Latencies count from the moment the
 request was due.
 """
@@ -28,17 +29,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TextIO
 
 import aiohttp
-import pyarrow as pa
-import pyarrow.dataset as ds
+
+from gyre_data.rows import Asked, ReplayError
+from gyre_data.truth import Labels
 
 NO_ANSWER: Final = 0
 VERSION_HEADER: Final = "x-model-version"
-TEXT: Final = "BYTES"
+REQUEST_ID: Final = "x-request-id"
 MOST_AT_ONCE: Final = 512
-
-
-class ReplayError(Exception):
-    """The replay cannot begin; the message names the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,50 +99,6 @@ def quantile(ordered: Sequence[float], q: float) -> float | None:
     return round(ordered[max(0, math.ceil(q * len(ordered)) - 1)], 6) if ordered else None
 
 
-def table_of(path: str, partition: str | None = None) -> pa.Table:
-    """The rows of a folder of Parquet, or of one of its partitions (`month=05`; `last` is the last by name)."""
-    from pathlib import Path
-
-    folder = Path(path)
-    if partition:
-        found = sorted(place for place in folder.rglob("*=*") if place.is_dir())
-        chosen = found[-1:] if partition == "last" else [place for place in found if place.name == partition]
-        if not chosen:
-            raise ReplayError(f"{path} has no partition {partition!r}; there are {[place.name for place in found]}")
-        folder = chosen[0]
-    try:
-        table = ds.dataset(str(folder), format="parquet", exclude_invalid_files=True).to_table()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ReplayError(f"{folder}: {error}") from error
-    if table.num_rows == 0:
-        raise ReplayError(f"{folder} has no rows")
-    return table
-
-
-def bodies(table: pa.Table, inputs: Sequence[Mapping[str, Any]], rows: int) -> Iterator[bytes]:
-    """The table as bodies of `rows` rows each, from the beginning again at the end. A row that lacks a value is left out."""
-    names = [str(one["name"]) for one in inputs]
-    if missing := [name for name in names if name not in table.column_names]:
-        raise ReplayError(f"the model asks for {', '.join(missing)}, which the rows do not have")
-    whole = table.select(names).drop_null()
-    if whole.num_rows == 0:
-        raise ReplayError("no row has a value in every column that the model asks for")
-    types = {str(one["name"]): str(one["datatype"]) for one in inputs}
-    while True:
-        for batch in whole.to_batches(max_chunksize=rows):
-            columns = batch.to_pydict()
-            tensors = [
-                {
-                    "name": name,
-                    "shape": [batch.num_rows],
-                    "datatype": types[name],
-                    "data": [str(value) if types[name] == TEXT else value for value in columns[name]],
-                }
-                for name in names
-            ]
-            yield json.dumps({"inputs": tensors}).encode()
-
-
 async def inputs_of(session: aiohttp.ClientSession, target: Target) -> list[dict[str, Any]]:
     """What the model says that it takes."""
     try:
@@ -168,58 +122,76 @@ class Replay:
     rate: float
     seconds: float
     every: float = 5.0
+    labels: Labels | None = None
     out: TextIO = sys.stdout
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._total, self._recent = Tally(), Tally()
         self._stopped = False
+        self._rows = ""
 
     def stop(self) -> None:
         """Send nothing more."""
         self._stopped = True
 
-    async def run(self, made: Iterator[bytes], session: aiohttp.ClientSession) -> Tally:
+    async def run(self, made: Iterator[Asked], session: aiohttp.ClientSession) -> Tally:
+        """Until the time is over, there is nothing left to ask, or somebody says stop; labels until all are told."""
+        telling = asyncio.create_task(self.labels.run(session)) if self.labels else None
         began, reported = self.clock(), 0.0
         gate = asyncio.Semaphore(MOST_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for number in range(max(1, round(self.rate * self.seconds))):
                 due = began + number / self.rate
                 await asyncio.sleep(max(0.0, due - self.clock()))
-                if self._stopped:
+                if self._stopped or (asked := next(made, None)) is None:
                     break
                 await gate.acquire()
-                task = group.create_task(self._send(session, next(made), due))
+                self._rows = asked.rows
+                task = group.create_task(self._send(session, asked, due))
                 task.add_done_callback(lambda _: gate.release())
                 if self.clock() - began - reported >= self.every:
                     reported = self.clock() - began
                     self._say(self._recent, reported)
                     self._recent = Tally()
-        self._say(self._total, self.clock() - began, total=True)
+        if self.labels and telling:
+            self.labels.close(now=self._stopped)
+            await telling
+        told = {"labels": self.labels.told} if self.labels else {}
+        self._say(self._total, self.clock() - began, total=True, **told)
         return self._total
 
-    async def _send(self, session: aiohttp.ClientSession, body: bytes, due: float) -> None:
+    async def _send(self, session: aiohttp.ClientSession, asked: Asked, due: float) -> None:
         status, version = NO_ANSWER, ""
         headers = {**self.target.all_headers, "Content-Type": "application/json"}
         try:
-            async with session.post(self.target.infer, data=body, headers=headers, allow_redirects=False) as answer:
+            async with session.post(
+                self.target.infer, data=asked.body, headers=headers, allow_redirects=False
+            ) as answer:
                 version = answer.headers.get(VERSION_HEADER, "")
                 await answer.read()
                 status = answer.status
+                if self.labels and status == 200:
+                    self.labels.later(answer.headers.get(REQUEST_ID, ""), asked.truth)
         except (aiohttp.ClientError, TimeoutError, OSError):
             pass  # no answer is an answer: it is counted as NO_ANSWER
         for tally in (self._total, self._recent):
             tally.add(status, version, self.clock() - due)
 
     def _say(self, tally: Tally, at: float, **more: Any) -> None:
-        print(tally.report(at, **more), file=self.out, flush=True)
+        print(tally.report(at, rows=self._rows, **more), file=self.out, flush=True)
 
 
-async def replay(table: pa.Table, run: Replay, rows: int = 1) -> Tally:
-    """Ask what the model takes, then send. Raises ReplayError before the first request only."""
+async def replay(
+    asked: Callable[[Sequence[Mapping[str, Any]]], Iterator[Asked]], run: Replay, align: float = 0.0
+) -> Tally:
+    """Ask what the model takes, then send what `asked` makes of that; the first request at a multiple of `align` seconds
+    since 1970. Raises ReplayError before the first request only."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.stop)
     limit = aiohttp.ClientTimeout(total=run.target.timeout)
     connector = aiohttp.TCPConnector(limit=MOST_AT_ONCE)
     async with aiohttp.ClientSession(timeout=limit, connector=connector) as session:
-        made = bodies(table, await inputs_of(session, run.target), rows)
+        made = asked(await inputs_of(session, run.target))
+        if align:
+            await asyncio.sleep(-time.time() % align)
         return await run.run(made, session)

@@ -22,7 +22,7 @@ from gyre_train.record import Record
 log = logging.getLogger("gyre.listen")
 
 IDLE: Final = ("Starting", "Recovering")
-TAKE_SECONDS: Final = 0.25  # how often the hub is emptied
+TAKE_SECONDS: Final = 1.0  # how often the hub is emptied; each time costs the head some milliseconds
 
 
 def now() -> int:
