@@ -58,7 +58,8 @@ def thawed(say: Narrator, step: int) -> None:
     ):
         say.run("""kubectl patch costbudget lab --type=merge -p '{"spec":{"amount":"100"}}'""")
         job = say.watch("tj/lab", lambda tj: not _is_parked(tj) and _step(tj) > step, _progress, minutes=5)
-        resumed = int((job["status"].get("attempts") or [{}])[0].get("fromStep") or 0)
+        newest = max(job["status"]["attempts"], key=lambda attempt: attempt["number"])
+        resumed = int(newest.get("fromStep") or 0)
         if resumed < step:
             raise Trouble(f"it went on from step {resumed}, behind its checkpoint at {step}")
         say.console.print(f"  parked at step {step}, went on from step [bold]{resumed}[/].")
@@ -77,7 +78,7 @@ def _job(say: Narrator, name: str) -> dict[str, Any]:
 
 
 def _is_parked(job: dict[str, Any]) -> bool:
-    return condition(job, "Ready").get("reason") == "Parked"
+    return condition(job, "Ready").get("reason") == "BudgetExhausted"
 
 
 def _step(job: dict[str, Any]) -> int:
