@@ -185,6 +185,8 @@ class DriftMonitor(
         Column("Windows", ".status.windowsSeen", type="integer"),
         condition_column("Bug", "DataBug", priority=1),
         Column("Impact", ".status.impact.estimate", priority=1),
+        Column("Labels", ".status.labels.seen", type="integer", priority=1),
+        Column("Wrong", ".status.labels.wrong", type="integer", priority=1),
         Column("Service", ".spec.serviceRef.name", priority=1),
         Column("Report", ".status.report.uri", priority=1),
         condition_column("Message", "Drifted", show="message", priority=1),
