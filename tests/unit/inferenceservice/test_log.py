@@ -32,7 +32,6 @@ S3 = {
     "masking": {"mode": "Hash", "features": ["card", "name"], "keySecretRef": {"name": "salt", "key": "key"}},
     "retention": "30d",
 }
-TOKEN = Ref(gvks.SECRET, "ml", "late-log-token")
 SERVICE, DEPLOYMENT = Ref(gvks.SERVICE, "ml", "late-log"), Ref(gvks.DEPLOYMENT, "ml", "late-log")
 ADDRESS = "10.2.0.9"
 
@@ -74,30 +73,6 @@ def test_without_a_log_no_pod_is_another_than_before():
 def test_where_the_log_lies_is_no_business_of_the_predictors():
     moved = {**LOG, "uri": "pvc://runs/elsewhere", "masking": {"mode": "Full"}, "retention": "1d"}
     assert template_of(made(service(log=LOG), A)) == template_of(made(service(log=moved), A))
-
-
-def test_predictor_and_collector_get_the_token_by_reference_and_the_predictor_starts_without():
-    pods, (_, deployment) = made(service(log=LOG), A)["spec"]["predictor"], collector(service(log=LOG))
-    wants = [e for e in deployment["spec"]["template"]["spec"]["containers"][0]["env"] if e["name"] == "GYRE_LOG_TOKEN"]
-    assert wants[0]["valueFrom"] == {"secretKeyRef": {"name": "late-log-token", "key": "token"}}
-    (volume,) = (one for one in pods["volumes"] if one["name"] == "log-token")
-    items = [{"key": "token", "path": "token"}]
-    assert volume["secret"] == {"secretName": "late-log-token", "items": items, "optional": True}
-    told = {entry["name"]: entry.get("value") for entry in pods["containers"][0]["env"]}
-    assert told["GYRE_LOG_TOKEN_FILE"] == "/var/gyre/log-token/token"
-
-
-def test_a_token_of_ones_own_takes_the_place_of_the_one_that_gyre_makes():
-    own = {**LOG, "tokenSecretRef": {"name": "mine", "key": "log"}}
-    text = json.dumps([made(service(log=own), A), *collector(service(log=own))])
-    assert text.count('"mine"') == 2
-    assert "late-log-token" not in text
-
-
-def test_without_a_token_nobody_mounts_one():
-    text = json.dumps([made(service(log={**LOG, "auth": "None"}), A), *collector(service(log={**LOG, "auth": "None"}))])
-    assert '"name": "GYRE_LOG_AUTH", "value": "None"' in text
-    assert "token" not in text.replace("automountServiceAccountToken", "").lower()
 
 
 def test_no_secret_is_in_a_collectors_spec():
@@ -247,61 +222,6 @@ def test_a_collector_goes_after_the_predictors_were_told_that_there_is_none():
     assert not {SERVICE, DEPLOYMENT} & story.cluster.objects.keys()
     assert "log" not in story.status
     assert story.condition() == ("Unknown", "Unknown")
-
-
-def test_the_token_is_made_once_before_the_collector_and_is_told_to_nobody():
-    story = Logged()
-    story.serving()
-    made = list(story.cluster.objects)
-    assert made.index(TOKEN) < made.index(DEPLOYMENT)
-    secret = story.cluster.objects[TOKEN]
-    assert secret["type"] == "gyre.dev/log-token"
-    assert secret["metadata"]["ownerReferences"][0]["kind"] == "InferenceService"
-    story.look(60)
-    assert story.cluster.objects[TOKEN] == secret
-    drawn = secret["stringData"]["token"]
-    others = [obj for ref, obj in story.cluster.objects.items() if ref != TOKEN]
-    assert f'"{drawn}"' not in json.dumps([*others, [note.message for note in story.cluster.notes]], default=str)
-
-
-def waits_for(name: str) -> dict[str, Any]:
-    message = f'secret "{name}" not found'
-    container = {"name": "collector", "state": {"waiting": {"reason": "CreateContainerConfigError", "message": message}}}
-    labels = {LOG_LABEL: "late", "app.kubernetes.io/managed-by": "gyre"}
-    pod = ready_pod("late-log-x", labels, ADDRESS)
-    status = {**pod["status"], "phase": "Pending", "conditions": [], "containerStatuses": [container]}
-    return {**pod, "status": status}
-
-
-def test_a_token_that_is_gone_is_made_again_when_a_collector_cannot_start_without():
-    story = Logged()
-    story.serving()
-    story.drop(gvks.SECRET, "late-log-token")
-    story.look(60)
-    assert TOKEN not in story.cluster.objects, "nobody reads Secrets, so nobody knows yet"
-    story.put(gvks.POD, waits_for("late-log-token"))
-    story.look(1)
-    assert TOKEN in story.cluster.objects
-    assert 'secret "late-log-token" not found' in story.message()
-
-
-def test_a_token_of_ones_own_is_never_made_and_its_absence_is_told():
-    story = Logged(tokenSecretRef={"name": "mine", "key": "log"})
-    story.serving()
-    story.put(gvks.POD, waits_for("mine"))
-    story.look(1)
-    assert not any(ref.gvk == gvks.SECRET for ref in story.cluster.objects)
-    assert story.condition() == ("Unknown", "LogNotReadable")
-    assert 'secret "mine" not found' in story.message()
-
-
-def test_who_wants_no_token_gets_none_and_may_change_that():
-    story = Logged(auth="None")
-    story.serving()
-    assert TOKEN not in story.cluster.objects
-    story.edit(log=LOG)
-    story.look(1)
-    assert TOKEN in story.cluster.objects
 
 
 def test_a_deleted_collector_comes_back():
