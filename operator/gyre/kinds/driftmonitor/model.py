@@ -189,7 +189,7 @@ class DriftMonitor(
         Column("Wrong", ".status.labels.wrong", type="integer", priority=1),
         Column("Service", ".spec.serviceRef.name", priority=1),
         Column("Report", ".status.report.uri", priority=1),
-        condition_column("Message", "Drifted", show="message", priority=1),
+        condition_column("Message", "Ready", show="message", priority=1),
     ),
     max_name=40,
 ):
