@@ -216,8 +216,13 @@ def test_the_operator_may_create_no_other_secret_and_read_none(
     owner = {**named, "kind": change.get("owner", "InferenceService")}
     ref = Ref(gvks.SECRET, namespace, change.get("name", "late-log-token"))
     metadata = {"name": ref.name, "namespace": namespace, "ownerReferences": [owner]}
-    made = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": change.get("type", "gyre.dev/log-token")}
-    with pytest.raises(Refused, match="of type gyre.dev/log-token for an InferenceService, and no others"):
+    made = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": change.get("type", "gyre.dev/log-token"),
+    }
+    with pytest.raises(Refused, match=r"of type gyre\.dev/log-token for an InferenceService, and no others"):
         theirs.create(gvks.SECRET, made)
     cluster.create(gvks.SECRET, made)
     with pytest.raises(Refused, match="cannot get resource"):

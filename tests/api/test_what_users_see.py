@@ -8,8 +8,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.api.apiserver import ApiServer, binaries
@@ -100,7 +100,7 @@ def table(text: str) -> dict[str, dict[str, str]]:
     head, *lines = text.splitlines()
     starts = [at for at, letter in enumerate(head) if letter != " " and (at == 0 or head[at - 2 : at] == "  ")]
     edges = [*starts, 10_000]
-    cells = [[line[a:b].strip() for a, b in zip(edges, edges[1:], strict=False)] for line in (head, *lines)]
+    cells = [[line[a:b].strip() for a, b in pairwise(edges)] for line in (head, *lines)]
     return {row[0]: dict(zip(cells[0], row, strict=True)) for row in cells[1:]}
 
 

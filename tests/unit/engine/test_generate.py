@@ -19,6 +19,7 @@ SEALED = Ref(CONFIG_MAP, "ns", "sealed")
 def bench() -> Bench:
     return Bench()
 
+
 def test_what_is_generated_is_drawn_by_chance_and_remembered_nowhere(bench: Bench) -> None:
     assert bench.do(Generate(bench.manifest("sealed"), "token"))
     made = bench.world.get(SEALED)["stringData"]["token"]

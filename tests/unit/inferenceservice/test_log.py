@@ -56,7 +56,10 @@ def test_the_collector_of_a_masked_log_in_a_bucket(golden: Golden):
 
 
 def test_the_agent_of_kserve_logs_for_another_runtime(golden: Golden):
-    golden("predictor_logger.yaml", made(service(log={**LOG, "auth": "None"}, runtime={"kserve": {"modelFormat": "onnx"}}), A))
+    golden(
+        "predictor_logger.yaml",
+        made(service(log={**LOG, "auth": "None"}, runtime={"kserve": {"modelFormat": "onnx"}}), A),
+    )
 
 
 def test_without_a_log_no_pod_is_another_than_before():

@@ -65,7 +65,10 @@ def test_the_token_is_made_once_before_the_collector_and_is_told_to_nobody():
 
 def waits_for(name: str) -> dict[str, Any]:
     message = f'secret "{name}" not found'
-    container = {"name": "collector", "state": {"waiting": {"reason": "CreateContainerConfigError", "message": message}}}
+    container = {
+        "name": "collector",
+        "state": {"waiting": {"reason": "CreateContainerConfigError", "message": message}},
+    }
     labels = {LOG_LABEL: "late", "app.kubernetes.io/managed-by": "gyre"}
     pod = ready_pod("late-log-x", labels, ADDRESS)
     status = {**pod["status"], "phase": "Pending", "conditions": [], "containerStatuses": [container]}

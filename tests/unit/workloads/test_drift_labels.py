@@ -161,7 +161,7 @@ def test_a_label_from_before_the_monitor_is_not_its_business(log: Log, job: Job)
 
 def test_answers_that_are_no_probabilities_are_never_counted(log: Log, job: Job):
     ids = log.hour(0, month(1)[:200], probability=np.linspace(0, 40, 200))
-    log.labels |= {one: 7.5 for one in ids}
+    log.labels |= dict.fromkeys(ids, 7.5)
     log.label(0, ids)
     told = job(0)
     assert told == {"rows": 200}
@@ -197,7 +197,7 @@ def test_a_book_that_cannot_be_read_is_no_empty_one(log: Log, job: Job, text: st
     log.label(0, answered(log, 0))
     job(0)
     (log.kept / "labels.json").write_text(text)
-    with pytest.raises(AssertionError, match=r"labels.json is not as it was written"):
+    with pytest.raises(AssertionError, match="restore it, or delete it to count labels from now on only"):
         job(0)
 
 
@@ -253,7 +253,9 @@ def test_whatever_comes_when_each_prediction_is_counted_once(
         if what == "part" and value:
             minutes = [START + timedelta(minutes=minute) for _, minute in value]
             for hour in {f"{when:%Y%m%dT%H}" for when in minutes}:
-                rows = [(ids[n], when) for (n, _), when in zip(value, minutes, strict=True) if f"{when:%Y%m%dT%H}" == hour]
+                rows = [
+                    (ids[n], when) for (n, _), when in zip(value, minutes, strict=True) if f"{when:%Y%m%dT%H}" == hour
+                ]
                 for one, when in rows:
                     came.setdefault(one, []).append((when - START) // timedelta(minutes=1))
                 kinds = pa.timestamp("us", tz="UTC")

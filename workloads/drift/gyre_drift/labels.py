@@ -4,8 +4,8 @@ Promises   a label is counted once, whatever is killed in between, and those of 
            judged; the same window, run again, counts the same; a prediction that was labelled before is not counted again.
 Never      takes a book that it cannot read for an empty one: everything would be counted a second time.
 
-A part of the log never changes, so "it has come" is "its part was there". The book, `labels.json` beside the evidence, says of each
-window which parts it was the first to see, and what it counted. A window counts labels whose `time` is
+A part of the log never changes, so "it has come" is "its part was there". The book, `labels.json` beside the evidence, says of
+each window which parts it was the first to see, and what it counted. A window counts labels whose `time` is
 
     from the end of the newest other window to its own end     whichever part they are in
     before that                                                if no other window has seen their part: they came late
@@ -205,8 +205,7 @@ def _latest(log: Store, scope: Scope) -> dict[str, tuple[datetime, float]]:
     latest: dict[str, tuple[datetime, float]] = {}
     spans = {part: Span(min(scope.oldest, scope.first), scope.end) for part in scope.fresh}
     spans |= {
-        part: Span(scope.first, scope.end)
-        for part in parts_of(scope.known, Span(scope.first, scope.end), labels=True)
+        part: Span(scope.first, scope.end) for part in parts_of(scope.known, Span(scope.first, scope.end), labels=True)
     }
     for part, span in spans.items():
         for row in within(read(log, part), span).to_pylist():

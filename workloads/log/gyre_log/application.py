@@ -29,7 +29,8 @@ MOST_LABELS: Final = 50_000
 TOLD: Final = 3
 """Refusals that an answer names."""
 UNKNOWN: Final = (
-    "show the token of this log: `Authorization: Bearer <token>`, from the Secret of spec.log.tokenSecretRef, or <service>-log-token"
+    "show the token of this log, `Authorization: Bearer <token>`: it is in the Secret of spec.log.tokenSecretRef, or else in "
+    "<service>-log-token"
 )
 RETRY_AFTER: Final = {"retry-after": "5"}
 AT_ONCE: Final = 8

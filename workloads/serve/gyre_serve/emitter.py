@@ -167,8 +167,8 @@ def shown(token: str) -> dict[str, str]:
 
 
 def to(url: str, token: str = "") -> Post:
-    """Posts to one address over one connection that is kept; only http, as the collector is in the cluster. `token`: the file that
-    has it, read each time: it may come after the process has begun, and change."""
+    """Posts to one address over one connection that is kept; only http, as the collector is in the cluster. `token`: the file
+    that has it, read each time: it may come after the process has begun, and change."""
     place = urlsplit(url)
     kept: list[http.client.HTTPConnection] = []
 

@@ -14,7 +14,18 @@ from pydantic import Field
 from gyre.api import gvks
 from gyre.api.accounts import ACCOUNT_LABELS
 from gyre.api.fields import Amount, Currency, Labels, Name, PositiveDuration, Switch, Time
-from gyre.api.markers import Between, Column, Immutable, ListType, MaxItems, MaxLength, Pattern, Rule, Span, condition_column
+from gyre.api.markers import (
+    Between,
+    Column,
+    Immutable,
+    ListType,
+    MaxItems,
+    MaxLength,
+    Pattern,
+    Rule,
+    Span,
+    condition_column,
+)
 from gyre.api.model import Schema
 from gyre.api.resource import Resource
 from gyre.api.terms import Term

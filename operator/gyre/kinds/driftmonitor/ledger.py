@@ -1,7 +1,7 @@
 """The ledger of a DriftMonitor: which windows were judged and what they told, as text in ConfigMap `<monitor>-windows` and back.
 
 Promises   a window is counted once; `done` only grows while the trigger stays; counts of labels only grow, and the same one told
-           again adds nothing; equal ledgers are equal text; at most KEPT windows, so that it stays far below a ConfigMap's megabyte.
+           again adds nothing; equal ledgers are equal text; at most KEPT windows, so that it stays far below a megabyte.
 Never      takes a ledger that cannot be read for an empty one: that would count from one again.
 """
 

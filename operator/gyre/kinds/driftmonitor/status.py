@@ -77,9 +77,7 @@ class Facts:
         return yes(Reason.QUALITY_LOST_FOUND, said) if labels.lost else no(Reason.QUALITY_HELD, said)
 
 
-NO_LABELS = (
-    "labels are needed: 500 to know how often the model errs usually; send them to /labels of the service's log"
-)
+NO_LABELS = "labels are needed: 500 to know how often the model errs usually; send them to /labels of the service's log"
 
 CONDITIONS: Final = (
     Row[Facts]("Drifted", lambda f: f.drifted, "no window has been judged under this spec"),

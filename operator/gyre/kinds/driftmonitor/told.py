@@ -67,7 +67,7 @@ class Window(Schema):
 
 
 class Labelled(Schema):
-    """What labels have confirmed since the monitor began; a ServiceLevelObjective of type Accuracy counts by it. Both only grow."""
+    """What labels have confirmed since the monitor began; objectives of type Accuracy count by it. It only grows."""
 
     seen: BigCount
     """Predictions whose label has come, in time or late."""

@@ -6,7 +6,8 @@ Promises   a version no worse than the stable one is rolled back with probabilit
            the manifest; a version gets traffic only once it is ready, and goes only when the gateway sends it nothing more.
 Children   ConfigMap <name>-rollout (the ledger), KServe InferenceService <name>-<digest> per version, HTTPRoute <name>;
            with auth or rateLimit SecurityPolicy, BackendTrafficPolicy, ClientTrafficPolicy and (mtls) Gateway <name>;
-           with shadow Service and EndpointSlice <name>-shadow; with log Deployment, Service <name>-log and, for gyre's own server, Secret <name>-log-token
+           with shadow Service and EndpointSlice <name>-shadow; with log Deployment and Service <name>-log, and Secret
+           <name>-log-token unless there is another, or none wanted
 Never      trusts KServe's status; promotes without counts; reads its own status or a Secret; has two candidates at once.
 
     created ──▶ first version up ──▶ all traffic ──new version──▶ candidate up ──▶ 10 % ──▶ 25 % ──▶ 50 % ──▶ Promoted

@@ -1,8 +1,8 @@
 """The collector of a service's prediction log, and how predictors find it. Pure.
 
 One pod, restarted in place and never doubled: two would have one journal. It has no token and no secret in its spec; keys come by
-reference. Of the token that senders show, the collector's pod cannot do without, and says so when its Secret is missing; a
-predictor goes on without, and finds it in a file as soon as it is there. Whatever becomes of it, predictors go on: what they cannot tell it they count.
+reference. Without the token that senders show, a collector does not start; a predictor does, and finds it in a file as soon as
+there is one. Whatever becomes of it, predictors go on: what they cannot tell it they count.
 
 The agent of KServe, which logs for runtimes that are not ours, spells headers as Go does and takes the version from the pod's
 label `endpoint`, which KServe itself never sets (kserve/kserve v0.20.0 `pkg/logger/handler.go`, `agent_injector.go`).
@@ -29,7 +29,7 @@ PROGRAM: Final = ("/opt/venv/bin/python", "-m", "gyre_log")
 PORT: Final = 8080
 ROOT: Final = "/var/gyre/log"
 JOURNAL: Final = "/var/gyre/journal"
-TOKEN: Final = "/var/gyre/log-token"
+MOUNTED: Final = "/var/gyre/log-token"
 """A folder in a predictor's pod; a change of the Secret reaches the file in it by itself."""
 GRACE_SECONDS: Final = 45
 """It stores what it has within 20 s of SIGTERM."""
@@ -49,7 +49,7 @@ def told_of(gis: InferenceService) -> dict[str, str]:
     if gis.spec.log is None:
         return {}
     told = {"GYRE_LOG_URL": f"{address(gis)}/events", "GYRE_LOG_PERCENT": str(gis.spec.log.percent)}
-    return {**told, "GYRE_LOG_TOKEN_FILE": f"{TOKEN}/{tokens.KEY}"} if tokens.reference(gis) else told
+    return {**told, "GYRE_LOG_TOKEN_FILE": f"{MOUNTED}/{tokens.KEY}"} if tokens.reference(gis) else told
 
 
 def token_of(gis: InferenceService) -> storage.Reach | None:
@@ -59,8 +59,8 @@ def token_of(gis: InferenceService) -> storage.Reach | None:
         return None
     items = [{"key": secret["key"], "path": tokens.KEY}]
     volume = {"name": "log-token", "secret": {"secretName": secret["name"], "items": items, "optional": True}}
-    mount = {"name": "log-token", "mountPath": TOKEN, "readOnly": True}
-    return storage.Reach(TOKEN, None, (volume,), (mount,))
+    mount = {"name": "log-token", "mountPath": MOUNTED, "readOnly": True}
+    return storage.Reach(MOUNTED, None, (volume,), (mount,))
 
 
 def agent(gis: InferenceService, version: Version, labels: Mapping[str, str]) -> dict[str, Any]:

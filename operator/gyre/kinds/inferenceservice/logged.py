@@ -22,7 +22,7 @@ from gyre.api.kind import Decision, Reader
 from gyre.kinds.inferenceservice import collecting, tokens
 from gyre.kinds.inferenceservice.guarding import Owned
 from gyre.kinds.inferenceservice.model import InferenceService
-from gyre.kinds.inferenceservice.names import log_name
+from gyre.kinds.inferenceservice.names import log_name, token_name
 from gyre.kinds.inferenceservice.parts import OwnServer
 from gyre.kinds.inferenceservice.predictor import PORT
 from gyre.kinds.inferenceservice.reasons import Reason
@@ -133,7 +133,7 @@ def effects(gis: InferenceService, log: LogSeen, backends: Iterable[Backend]) ->
 def _token(gis: InferenceService, log: LogSeen) -> list[Effect]:
     """Nobody may ask whether the Secret is there, so it is seen by what hangs on it: it was made before a Deployment that wants
     it, and it is gone when the kubelet says so."""
-    missing = f'"{tokens.token_name(gis.name)}" not found' in log.lacking
+    missing = f'"{token_name(gis.name)}" not found' in log.lacking
     return [tokens.token(gis)] if tokens.made_by_us(gis) and (missing or not log.guarded) else []
 
 

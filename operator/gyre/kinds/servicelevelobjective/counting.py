@@ -62,7 +62,7 @@ def measure(objective: Objective, readings: Readings, known: str) -> Measure:
             monitor = objective.monitor_ref.name if objective.monitor_ref else ""
             if monitor in readings.labels:
                 return Measure(objective, f"Accuracy/{monitor}")
-            fix = "see kubectl get dm; it counts once a window was judged, for answers that are probabilities and labels of 0 or 1"
+            fix = "see kubectl get dm; it does once a window was judged, for answers that are probabilities, and labels 0 or 1"
             message = f"DriftMonitor {monitor!r} does not count labels (status.labels): {fix}"
             return Measure(objective, f"Accuracy/{monitor}", None, Reason.LABELS_MISSING, message)
         case _:
