@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.api.apiserver import ApiServer, binaries
+from tests.api.apiserver import ADMIN_TOKEN, ApiServer, binaries
 from tests.api.cluster import Cluster
 from tests.unit.costbudget.test_thresholds import SIX, thresholds
 from tests.unit.costbudget.worlds import BUDGET, Town
@@ -56,7 +56,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def kubectl(cluster: Cluster) -> Kubectl:
-    env = {**os.environ, "HOME": str(cluster.server.folder), "KUBECONFIG": str(cluster.server.kubeconfig("a", "a"))}
+    env = {
+        **os.environ,
+        "HOME": str(cluster.server.folder),
+        "KUBECONFIG": str(cluster.server.kubeconfig("admin", ADMIN_TOKEN)),
+    }
 
     def run(*words: str) -> str:
         ran = subprocess.run([str(KUBECTL), *words, "-n", "ml"], env=env, capture_output=True, text=True, timeout=60)
@@ -109,7 +113,8 @@ def drifted() -> DriftStory:
     story.look()
     counted = {"rows": 900, "errors": 210, "book": "b", "seen": 4200, "wrong": 800}
     impact = {"metric": "auc", "estimate": 0.031, "before": 0.7231, "now": 0.6921, "basis": "Labels"}
-    return story.judged(True, labels=counted, impact=impact)
+    quality = {"evidence": 1.2, "threshold": 6.58, "lost": False}
+    return story.judged(True, labels=counted, impact=impact, quality=quality)
 
 
 def test_drift_monitors(shown: Shown, kubectl: Kubectl):
@@ -131,9 +136,22 @@ def test_drift_monitors(shown: Shown, kubectl: Kubectl):
     story.failed("ReferenceTooSmall", "the reference has 1500 rows: 500 rows are missing: take a longer reference")
     story.look(HOUR / 60)
     shown(story.cluster, FLIGHTS, "small")
-    kubectl("get", "dm")
-    kubectl("get", "dm", "-o", "wide")
-    kubectl("describe", "dm", "drifted")
+    row = table(kubectl("get", "dm"))
+    assert [(row[name]["DRIFTED"], row[name]["BUG"], row[name]["WORST"]) for name in ("drifted", "bug", "silent")] == [
+        ("True", "", "carrier"),
+        ("True", "UnitChange", "carrier"),
+        ("Unknown", "", ""),
+    ]
+    assert row["unlogged"]["REASON"] == "NoLog"
+    wide = table(kubectl("get", "dm", "-o", "wide"))
+    assert (wide["drifted"]["IMPACT"], wide["drifted"]["LABELS"], wide["drifted"]["WRONG"]) == ("0.031", "4200", "800")
+    assert wide["bug"]["MESSAGE"].startswith("UnitChange of distance: distance is ×1.609")
+    assert "set its spec.log.uri" in wide["unlogged"]["MESSAGE"]
+    assert "see whether the service is called" in wide["silent"]["MESSAGE"]
+    assert "the try before it failed: the reference has 1500 rows" in wide["small"]["MESSAGE"]
+    told = kubectl("describe", "dm", "drifted")
+    assert "DriftFound" in told
+    assert "auc is worse by 0.0310 (0.7231 → 0.6921)" in told
 
 
 def test_levels(shown: Shown, kubectl: Kubectl):
@@ -149,9 +167,17 @@ def test_levels(shown: Shown, kubectl: Kubectl):
     story = LevelStory(RIGHT)
     story.look()
     shown(story.cluster, SLO, "unlabelled")
-    kubectl("get", "slo")
-    kubectl("get", "slo", "-o", "wide")
-    kubectl("describe", "slo", "spent")
+    row = table(kubectl("get", "slo"))
+    assert (row["well"]["REASON"], row["well"]["REMAINING"], row["well"]["EXHAUSTED"]) == ("WithinBudget", "0.70", "")
+    assert row["spent"]["REASON"] == "BudgetExhausted"
+    assert row["spent"]["EXHAUSTED"], "how long it has been so"
+    assert (row["unlabelled"]["REASON"], row["unlabelled"]["REMAINING"]) == ("LabelsMissing", "")
+    wide = table(kubectl("get", "slo", "-o", "wide"))
+    assert "spent under delays-a: 303 of 2000 events were bad; no new version begins" in wide["spent"]["MESSAGE"]
+    assert "see kubectl get dm" in wide["unlabelled"]["MESSAGE"]
+    told = kubectl("describe", "slo", "spent")
+    assert "1 gateway pod has answered" in told
+    assert "BurnRateHigh" in told
 
 
 def test_budgets(shown: Shown, kubectl: Kubectl):
@@ -164,9 +190,16 @@ def test_budgets(shown: Shown, kubectl: Kubectl):
     town = Town(SIX, providers=())
     town.at("2026-11-02 13:30")
     shown(town, BUDGET, "unpriced")
-    kubectl("get", "cb")
-    kubectl("get", "cb", "-o", "wide")
-    kubectl("describe", "cb", "gone")
+    row = table(kubectl("get", "cb"))
+    assert [(row[name]["SPENT"], row[name]["LEFT"], row[name]["ACTION"]) for name in ("fine", "gone", "unpriced")] == [
+        ("4.00", "16.00", "None"),
+        ("6.00", "0.00", "Deny"),
+        ("", "", "None"),
+    ]
+    wide = table(kubectl("get", "cb", "-o", "wide"))
+    assert "new TrainingJobs are refused; raise spec.amount" in wide["gone"]["MESSAGE"]
+    assert "create a Provider in EUR that chooses that node" in wide["unpriced"]["MESSAGE"]
+    assert "100 % of 6 EUR passed" in kubectl("describe", "cb", "gone")
 
 
 def test_providers(shown: Shown, kubectl: Kubectl):
@@ -178,9 +211,13 @@ def test_providers(shown: Shown, kubectl: Kubectl):
             room.put(gvks.NODE, one)
         room.look(PROVIDER, ref, NOW)
         shown(room, ref, name)
-    kubectl("get", "prov")
-    kubectl("get", "prov", "-o", "wide")
-    kubectl("describe", "prov", "gaps")
+    row = table(kubectl("get", "prov"))
+    assert [(row[name]["NODES"], row[name]["UNPRICED"]) for name in ("whole", "gaps")] == [("1", ""), ("2", "gpu-1")]
+    wide = table(kubectl("get", "prov", "-o", "wide"))
+    why = "Accelerator has no price now: add it to spec.prices of Provider onprem"
+    assert wide["gaps"]["MESSAGE"] == f"2 nodes priced in EUR, 1 of them not wholly: gpu-1: {why}"
+    assert wide["whole"]["MESSAGE"] == "1 node priced in EUR"
+    assert why in kubectl("describe", "prov", "gaps")
 
 
 def test_models(shown: Shown, kubectl: Kubectl):
@@ -204,6 +241,13 @@ def test_models(shown: Shown, kubectl: Kubectl):
     story.service("delay-2", ("Promoted", "delay-2"), ("Deployed", "delay-1"), spent="delay-2")
     story.look()
     shown(story.cluster, MODEL, "back")
-    kubectl("get", "mdl")
-    kubectl("get", "mdl", "-o", "wide")
-    kubectl("describe", "mdl", "waits")
+    row = table(kubectl("get", "mdl"))
+    assert (row["back"]["CHAMPION"], row["back"]["LATEST"]) == ("delay-1", "delay-2")
+    wide = table(kubectl("get", "mdl", "-o", "wide"))
+    assert wide["back"]["MESSAGE"].endswith("; delay-2 was taken back, so the champion is delay-1")
+    assert wide["trains"]["MESSAGE"].endswith("; TrainingJob delay-retrain-1 trains it anew (Drift/shift)")
+    assert (wide["waits"]["OUTCOME"], wide["waits"]["SUPPRESSED"]) == ("Failed", "Cooldown")
+    assert wide["bugged"]["SUPPRESSED"] == "DataBug"
+    told = kubectl("describe", "mdl", "waits")
+    assert "the last one began less than 1d ago: not before 2026-11-24 08:00 UTC" in told
+    assert "TrainingJob delay-retrain-1 (Drift/shift): Failed" in told
