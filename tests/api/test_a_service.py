@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.api.actors import Team
 from tests.api.cluster import Cluster, Refused, holds
 from tests.api.conftest import Replicas
+from tests.api.install import OPERATOR
 from tests.api.running import Operator
 from tests.api.serving import Serving, Systems, history, stable_is
 
 from gyre.api import gvks
 from gyre.api.effects import Ref
+from gyre.api.rbac import binding, cluster_role
+from gyre.kinds import KINDS
 
 KILLS = 6
 SECONDS = 90
+LOG = {"uri": "pvc://runs/log", "auth": "None"}
+"""For a runtime that is not gyre's: KServe's agent cannot send a token."""
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +167,7 @@ def test_who_may_call_is_written_and_taken_back(cluster: Cluster, serving: Servi
 
 
 def test_a_log_gets_its_collector_and_nobody_waits_for_it(cluster: Cluster, serving: Serving):
-    cluster.patch(serving.service, {"spec": {"log": {"uri": "pvc://runs/log", "masking": {"mode": "Masked"}}}})
+    cluster.patch(serving.service, {"spec": {"log": {**LOG, "masking": {"mode": "Masked"}}}})
     namespace, name = serving.service.namespace, f"{serving.service.name}-log"
     for gvk in (gvks.DEPLOYMENT, gvks.SERVICE):
         cluster.wait(Ref(gvk, namespace, name), "is there", lambda _: True, seconds=SECONDS)
@@ -170,3 +178,106 @@ def test_a_log_gets_its_collector_and_nobody_waits_for_it(cluster: Cluster, serv
 
     cluster.wait(serving.service, "says that its collector is not up", told, seconds=SECONDS)
     cluster.wait(serving.service, "is served all the same", holds("Available"), seconds=SECONDS)
+
+
+def test_a_token_of_a_log_is_made_once_and_told_to_nobody(cluster: Cluster, serving: Serving, operator: Operator):
+    log, runtime = {"uri": "pvc://runs/log"}, {"container": None, "gyre": {}}
+    cluster.patch(serving.service, {"spec": {"log": log, "runtime": runtime}})
+    secret, deployment = serving.ref(gvks.SECRET, "late-log-token"), serving.ref(gvks.DEPLOYMENT, "late-log")
+    cluster.wait(deployment, "is there", lambda _: True, seconds=SECONDS)
+    made = cluster.get(secret)
+    assert made is not None
+    assert made["type"] == "gyre.dev/log-token"
+    cluster.delete(deployment)
+    cluster.wait(deployment, "comes back", lambda _: True, seconds=SECONDS)
+    assert cluster.get(secret) == made
+    token, kept = base64.b64decode(made["data"]["token"]).decode(), made["data"]["token"]
+    assert len(token) >= 43
+    seen = [cluster.get(serving.service), cluster.get(deployment), *cluster.list(gvks.EVENT, serving.namespace)]
+    seen += cluster.list(gvks.KSERVE_SERVICE, serving.namespace)
+    assert not any(text in json.dumps([*seen, *operator.log()]) for text in (token, kept))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "Opaque"},
+        {"type": "bootstrap.kubernetes.io/token", "name": "x-log-token"},
+        {"name": "another-name"},
+        {"owner": "Deployment"},
+    ],
+)
+def test_the_operator_may_create_no_other_secret_and_read_none(
+    cluster: Cluster, namespace: str, operator: Operator, change: dict[str, str]
+):
+    """The role's `create` alone would allow any: a policy narrows it, for accounts of the operator's name and nobody else."""
+    theirs = namesake(cluster, namespace)
+    named = {"apiVersion": "gyre.dev/v1alpha1", "name": "late", "uid": "0"}
+    owner = {**named, "kind": change.get("owner", "InferenceService")}
+    ref = Ref(gvks.SECRET, namespace, change.get("name", "late-log-token"))
+    metadata = {"name": ref.name, "namespace": namespace, "ownerReferences": [owner]}
+    made = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": change.get("type", "gyre.dev/log-token"),
+    }
+    with pytest.raises(Refused, match=r"of type gyre\.dev/log-token for an InferenceService, and no others"):
+        theirs.create(gvks.SECRET, made)
+    cluster.create(gvks.SECRET, made)
+    with pytest.raises(Refused, match="cannot get resource"):
+        theirs.get(ref)
+
+
+def namesake(cluster: Cluster, namespace: str) -> Cluster:
+    """Another account of the operator's name and role, so that what it asks for is not the operator's in the audit log."""
+    cluster.create(
+        gvks.SERVICE_ACCOUNT,
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": OPERATOR, "namespace": namespace}},
+    )
+    role = binding(cluster_role(KINDS), service_account=OPERATOR, namespace=namespace, within=namespace)
+    cluster.create(gvks.ROLE_BINDING, role)
+    return Cluster(cluster.server, cluster.token(namespace, OPERATOR))
+
+
+def test_an_objective_burns_by_what_labels_have_shown_to_a_monitor(cluster: Cluster, serving: Serving):
+    """The seam of three kinds: log, monitor, objective; the monitor's Jobs are played (docs/drift-contract.md, "Labels")."""
+    team, watch, level = (
+        Team(cluster, serving.namespace),
+        serving.ref(gvks.DRIFT_MONITOR, "watch"),
+        serving.ref(gvks.SERVICE_LEVEL_OBJECTIVE, "right"),
+    )
+    cluster.patch(serving.service, {"spec": {"log": LOG}})
+    span = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z"}
+    refs = {"serviceRef": {"name": "late"}, "modelRef": {"name": "delays"}}
+    team.create(gvks.DRIFT_MONITOR, "watch", spec={**refs, "reference": {"window": span}, "window": "1d"})
+    judged(team, 0, 0)
+    cluster.wait(watch, "has counted", lambda o: labels_of(o) == (0, 0), seconds=SECONDS)
+    right = {"name": "right", "type": "Accuracy", "target": "80", "monitorRef": {"name": "watch"}}
+    objective = {"serviceRef": {"name": "late"}, "objectives": [right], "window": "10m", "minEvents": 10}
+    team.create(gvks.SERVICE_LEVEL_OBJECTIVE, "right", spec=objective)
+    cluster.wait(level, "counts from nought", lambda o: standing(o).get("since"), seconds=SECONDS)
+    for asked, (seen, wrong) in enumerate(((400, 200), (400, 200), (410, 201))):  # told twice is counted once
+        cluster.patch(watch, {"metadata": {"annotations": {"gyre.dev/requested-at": str(asked)}}})
+        judged(team, seen, wrong)
+        cluster.wait(watch, "has counted", lambda o, told=(seen, wrong): labels_of(o) == told, seconds=SECONDS)
+    spent = cluster.wait(level, "has counted all", lambda o: standing(o).get("counted") == 410, seconds=SECONDS)
+    assert standing(spent)["countedBad"] == 201
+    assert spent["status"]["exhaustedSince"]
+    assert spent["status"]["budget"]["objective"] == "right 80%"
+
+
+def judged(team: Team, seen: int, wrong: int) -> None:
+    """The monitor's Job ends, and tells these sums."""
+    labels = {"rows": 1, "errors": 0, "book": "b", "seen": seen, "wrong": wrong}
+    window = {"rows": 3600, "judged": 1311}
+    team.scan_ends("watch", {"version": 1, "state": "Judged", "drifted": False, "window": window, "labels": labels})
+
+
+def labels_of(obj: dict[str, Any]) -> tuple[int, int] | None:
+    told = (obj.get("status") or {}).get("labels")
+    return (told["seen"], told["wrong"]) if told else None
+
+
+def standing(obj: dict[str, Any]) -> dict[str, Any]:
+    return dict(next(iter((obj.get("status") or {}).get("objectives") or ()), {}))

@@ -53,11 +53,18 @@ def test_nothing_the_operator_asked_for_was_forbidden(server: ApiServer, operato
     assert refused == []
 
 
+def test_of_secrets_it_only_ever_creates_tokens_of_logs(server: ApiServer, operator: Operator):
+    about = [(e["verb"], e["objectRef"]) for e in asked(server) if e.get("objectRef", {}).get("resource") == "secrets"]
+    assert {verb for verb, _ in about} <= {"create"}
+    assert all(ref.get("name", "").endswith("-log-token") for _, ref in about), about
+
+
 def test_it_never_reads_a_secret_and_never_writes_a_spec_of_ours_but_what_it_made(
     server: ApiServer, operator: Operator
 ):
     about = [(entry["verb"], entry["objectRef"]) for entry in asked(server) if "objectRef" in entry]
-    assert not {ref["resource"] for _, ref in about} & {"secrets", "namespaces", "clusterroles"}
+    assert not {ref["resource"] for verb, ref in about if verb != "create"} & {"secrets"}
+    assert not {ref["resource"] for _, ref in about} & {"namespaces", "clusterroles"}
     specs = {
         (verb, named(ref.get("apiGroup", ""), ref["resource"])) for verb, ref in about if not ref.get("subresource")
     }

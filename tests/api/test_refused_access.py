@@ -94,6 +94,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.log.masking.features",
         "leave features out",
     ),
+    "a token for KServe's agent": (
+        {**log(), "runtime": {"container": {"image": "localhost/x:1"}}},
+        "spec.log",
+        "KServe's agent, which logs for this runtime, cannot send a token: set log.auth to None",
+    ),
+    "a token that nobody asks for": (
+        log(auth="None", tokenSecretRef={"name": "mine", "key": "log"}),
+        "spec.log.tokenSecretRef",
+        "leave tokenSecretRef out, or set auth to Token",
+    ),
     "kept for no time": (log(retention="1h"), "spec.log.retention", "must be from 1d to 3650d"),
     "a limit of nothing": ({"rateLimit": {"requests": 0}}, "spec.rateLimit.requests", "greater than or equal to 1"),
     "a limit per fortnight": (

@@ -14,6 +14,7 @@ from tests.sweep.world import World
 from gyre.api import kstatus
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP, DATASET, DRIFT_MONITOR, INFERENCE_SERVICE, JOB, MODEL, POD
+from gyre.api.kind import Object
 from gyre.api.kstatus import Verdict
 from gyre.kinds import KINDS
 from gyre.kinds.driftmonitor.ledger import Ledger, to_data
@@ -46,6 +47,23 @@ def found(drifted: bool = False, **more: Any) -> dict[str, Any]:
         "report": {"uri": "pvc://logs/r.html", "digest": digest("e")},
         **more,
     }
+
+
+LABELS, WRONG = 10, 3
+"""That come in each window."""
+
+
+class Judge(actors.JobController):
+    """As workloads/drift counts labels (docs/drift-contract.md): a book beside the log, of which each Job tells the sums."""
+
+    def said(self, world: World, job: Object, found: Any) -> Any:
+        if "error" in found:
+            return found
+        window = job["metadata"]["name"].rsplit("-", 1)[0]
+        book = {*json.loads(world.get(actors.DISK)["data"].get("book", "[]")), window}
+        world.patch(actors.DISK, {"data": {"book": json.dumps(sorted(book))}})
+        sums = {"seen": LABELS * len(book), "wrong": WRONG * len(book)}
+        return {**found, "labels": {"rows": LABELS, "errors": WRONG, "book": "b", **sums}}
 
 
 BUG = found(True, dataBug={"reason": "UnitChange", "feature": "distance", "message": "×1.609 (miles → kilometres)"})
@@ -127,6 +145,24 @@ def one_judge_at_a_time(world: World) -> None:
     assert len(names) <= 1, f"two Jobs at once: {names}"
 
 
+class LabelsOnce:
+    """What labels have confirmed only grows, and never beyond what came."""
+
+    def __init__(self) -> None:
+        self.last = ("", 0, 0)
+
+    def __call__(self, world: World) -> None:
+        live, disk = world.find(DM), world.find(actors.DISK)
+        told = ((live or {}).get("status") or {}).get("labels")
+        if live is None or disk is None or told is None:
+            return
+        came = len(json.loads(disk["data"].get("book", "[]")))
+        now = (live["metadata"]["uid"], told["seen"], told["wrong"])
+        assert now[1] <= LABELS * came, f"{now[1]} labels counted, {LABELS * came} came"
+        assert now[0] != self.last[0] or now >= self.last, f"{self.last} became {now}"
+        self.last = now
+
+
 class WindowsInOrder:
     """A window is counted once, whatever happens."""
 
@@ -162,6 +198,7 @@ def judged(windows: int, *, drifted: bool = False) -> Any:
         status = world.get(DM)["status"]
         assert status["windowsSeen"] == windows, f"{status['windowsSeen']} windows, not {windows}"
         assert status["drifted"] is drifted
+        assert status["labels"] == {"seen": LABELS * windows, "wrong": WRONG * windows}, status["labels"]
 
     return check
 
@@ -172,9 +209,9 @@ def scenario(name: str, setup: Any, verdict: Verdict = Verdict.CURRENT, **more: 
         KIND,
         setup,
         {DM: verdict},
-        actors=lambda: (actors.JobController(), actors.Kubelet()),
+        actors=lambda: (Judge(), actors.Kubelet()),
         loose=LOOSE,
-        invariants=lambda: (one_judge_at_a_time, WindowsInOrder()),
+        invariants=lambda: (one_judge_at_a_time, WindowsInOrder(), LabelsOnce()),
         **{"check": nothing_left, **more},
     )
 

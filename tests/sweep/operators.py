@@ -141,7 +141,7 @@ class Operator:
         kinds = tuple(self.routes.kinds.values())
         self.cache = Cache(kinds, self._fetch, partial(found, door), self._ask)
         kind_of = KindOf(known_gvks(kinds))
-        self._writer = writer(door, self.cache, kind_of, lambda: True, self._wrote)
+        self._writer = writer(door, self.cache, kind_of, lambda: True, self._wrote, lambda: "drawn")
         self._recorder = Recorder(door, host="test")
         self._reconciler = Reconciler(
             self.routes.kinds, self.cache, self._writer, self._recorder, now=self.world.clock, monotonic=lambda: 0.0

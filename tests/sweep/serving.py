@@ -32,6 +32,7 @@ from gyre.api.gvks import (
     HTTP_ROUTE,
     KSERVE_SERVICE,
     POD,
+    SECRET,
 )
 from gyre.api.intent import INTENT, contains
 from gyre.api.kind import Object
@@ -165,10 +166,24 @@ class Collectors:
             if ready > world.now:
                 due.append(ready)
                 continue
+            if missing := secrets_missing(world, deployment):
+                if not live["status"].get("containerStatuses"):
+                    why = f'secret "{missing[0]}" not found'
+                    actors.waiting_pod(world, pod, "collector", "CreateContainerConfigError", why)
+                    return True
+                continue
             told = [{"type": "Ready", "status": "True"}]
-            world.patch(pod, {"status": {"phase": "Running", "podIP": COLLECTOR_ADDRESS, "conditions": told}})
+            up = {"phase": "Running", "podIP": COLLECTOR_ADDRESS, "conditions": told, "containerStatuses": None}
+            world.patch(pod, {"status": up})
             return True
         return min(due, default=False)
+
+
+def secrets_missing(world: World, deployment: Object) -> list[str]:
+    """What the kubelet would not start a container without."""
+    entries = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    wanted = ((entry.get("valueFrom") or {}).get("secretKeyRef") for entry in entries)
+    return [secret["name"] for secret in wanted if secret and world.find(ref_of(SECRET, secret["name"])) is None]
 
 
 def owner_of(obj: Object) -> str:

@@ -15,7 +15,7 @@ from tests.sweep.serving_invariants import events, invariants, ledger_of, nothin
 from tests.sweep.world import World
 
 from gyre.api.effects import Ref
-from gyre.api.gvks import DEPLOYMENT, INFERENCE_SERVICE, MODEL, MODEL_VERSION, SERVICE
+from gyre.api.gvks import DEPLOYMENT, INFERENCE_SERVICE, MODEL, MODEL_VERSION, POD, SECRET, SERVICE
 from gyre.api.kstatus import Verdict
 from gyre.kinds import KINDS
 from gyre.kinds.inferenceservice.names import RELEASE
@@ -242,8 +242,18 @@ def logged(world: World) -> None:
     assert all(world.find(Ref(gvk, NS, "late-log")) for gvk in (DEPLOYMENT, SERVICE))
 
 
+def token_goes(world: World) -> None:
+    """Somebody deletes it, or the garbage collector does for a namesake's; then the collector's pod has to start anew."""
+    world.delete(Ref(SECRET, NS, "late-log-token"))
+    world.delete(Ref(POD, NS, "late-log-x"))
+
+
+def token_is_back(world: World) -> None:
+    assert world.get(Ref(SECRET, NS, "late-log-token"))["stringData"] == {"token": "drawn"}
+
+
 def not_logged(world: World) -> None:
-    left = [str(ref) for ref in world.objects if "late-log" in ref.name]
+    left = [str(ref) for ref in world.objects if "late-log" in ref.name and ref.gvk != SECRET]
     assert not left, left
     assert "log" not in world.get(GIS)["status"]
 
@@ -259,6 +269,13 @@ SCENARIOS = (
         extra=collectors,
         steps=(Step(all_true(stable_is("a"), log_healthy), ask_for("b"), wait=5.0),),
         check=all_of(logged, served("b"), events("Deployed a", "Promoted b")),
+    ),
+    scenario(
+        "the token of a log is deleted, and its collector starts anew",
+        start=lambda: begin(bare().fork(), log=dict(LOG)),
+        extra=collectors,
+        steps=(Step(all_true(stable_is("a"), log_healthy), token_goes, wait=5.0),),
+        check=all_of(logged, token_is_back, served("a"), events("Deployed a")),
     ),
     scenario(
         "a log is asked for and no longer wanted",

@@ -67,7 +67,7 @@ class Mute(Writer):
     """Tells nobody of its writes; their events are no news."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*args[:4])
+        super().__init__(*args[:4], draw=args[5])
 
 
 class Heedless(Writer):

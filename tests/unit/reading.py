@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gyre.api.effects import Apply, Create, Delete, Effect, Gvk, Note, Ref
+from gyre.api.effects import Apply, Create, Delete, Effect, Generate, Gvk, Note, Ref
 from gyre.api.kind import Answer, Decision, Kind, Object
 from gyre.kinds import KINDS
 
@@ -118,6 +118,11 @@ class Cluster:
                     ref = ref_of(manifest)
                     if ref not in self.objects:
                         self.put(ref.gvk, copy.deepcopy(dict(manifest)))
+                        changed = True
+                case Generate(manifest, key):
+                    ref = ref_of(manifest)
+                    if ref not in self.objects:
+                        self.put(ref.gvk, {**copy.deepcopy(dict(manifest)), "stringData": {key: "drawn"}})
                         changed = True
                 case Apply(manifest, guard):
                     changed |= self._apply(dict(manifest), guard)

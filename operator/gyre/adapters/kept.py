@@ -1,4 +1,5 @@
-"""A ledger as one JSON text in a ConfigMap, and back: for kinds whose ledger is one dataclass under one key. Pure.
+"""A ledger as one JSON text in a ConfigMap, and back: for kinds whose ledger is one dataclass under one key; and how a ledger is
+written, for all of them. Pure.
 
 Promises   equal ledgers are equal text; what cannot be read is a `Kept` without a ledger that says why.
 Never      takes a ledger that cannot be read for an empty one; raises.
@@ -14,6 +15,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from gyre.adapters.ownership import controller_uid
+from gyre.api import gvks
+from gyre.api.effects import Apply, Create, Effect, Manifest
 
 Ledger = TypeVar("Ledger")
 
@@ -50,3 +53,14 @@ class Shape(Generic[Ledger]):
             return Kept(version, owner, self.adapter.validate_python(content))
         except (KeyError, AttributeError, TypeError, ValidationError, ValueError) as error:
             return Kept(version, owner, None, f"{type(error).__name__}: {error}"[:300])
+
+
+def config_map(metadata: Mapping[str, Any], data: Mapping[str, str]) -> Manifest:
+    version, kind = gvks.CONFIG_MAP.api_version, gvks.CONFIG_MAP.kind
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "data": data}
+
+
+def guarded(ledger: Manifest, seen: str | None) -> Effect:
+    """The write that everything else waits for. `seen`: the resourceVersion of the ledger that was decided on, and the API server
+    refuses when it is another by now; None where there was none."""
+    return Create(ledger) if seen is None else Apply(ledger, guard=seen)

@@ -1,4 +1,5 @@
 """How many predictions labels have confirmed, as a DriftMonitor tells it: `status.labels{seen, wrong}`, counted since it began.
+docs/drift-contract.md, "Labels", says what counts, when, and what is wrong.
 
 Never raises. Without both numbers there are none: a model is not right because nobody has looked.
 """

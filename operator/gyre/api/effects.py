@@ -64,6 +64,15 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
+class Generate:
+    """Create a Secret once, with `key` of its data drawn by chance when it is sent: a decision stays what it is, and no kind
+    ever holds what was drawn. One of that name counts as done, whosever it is: it is neither read, written nor remembered."""
+
+    manifest: Manifest
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete exactly the object that was seen: `uid` is sent as a precondition, so a namesake is never hit. Absent is done."""
 
@@ -88,4 +97,4 @@ class Note:
     type: NoteType = NoteType.NORMAL
 
 
-Effect: TypeAlias = Apply | Create | Delete | Note
+Effect: TypeAlias = Apply | Create | Generate | Delete | Note

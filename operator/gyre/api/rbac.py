@@ -1,8 +1,8 @@
 """What the operator may do in the cluster: exactly what its kinds declare, and what the engine itself needs.
 
 Promises   every rule follows from a line of a `Kind` or of `ENGINE`; the same kinds give the same role, byte for byte.
-Never      a wildcard, `bind`, `escalate` or `impersonate`, or a Secret in a cluster-wide role: Secrets are read only in
-           namespaces whose owner has bound `secret_role` there.
+Never      a wildcard, `bind`, `escalate` or `impersonate`, or more of Secrets in a cluster-wide role than to create them, which
+           an admission policy narrows: they are read only in namespaces whose owner has bound `secret_role` there.
 
 What a declaration implies (the verbs of engine/effects.py, engine/sweep.py and Kopf's watch streams):
     Kind.gvk      get list watch; patch of its status; update of its finalizers, for blockOwnerDeletion of children
@@ -110,7 +110,8 @@ def _proper(kind: Kind[Any, Any], verbs: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _secret(permission: Permission) -> bool:
-    return permission[:2] == (SECRET.group, SECRET.plural)
+    """More than to create one, without seeing it or any other."""
+    return permission[:2] == (SECRET.group, SECRET.plural) and permission[2] != "create"
 
 
 VERBS: Final = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")

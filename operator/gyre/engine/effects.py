@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from gyre.api.effects import Apply, Create, Delete, Effect, Gvk, Manifest, Note, Ref
+from gyre.api.effects import Apply, Create, Delete, Effect, Generate, Gvk, Manifest, Note, Ref
 from gyre.api.intent import INTENT, contains
 from gyre.api.kind import Object
 from gyre.engine.cache import Cache
@@ -25,6 +26,7 @@ from gyre.kube.client import Api
 from gyre.kube.paths import KindOf
 
 REMEMBERED_NO_OPS = 20_000
+DRAWN_BYTES = 32
 
 Changed: TypeAlias = Callable[[Gvk, Object, Ref], None]
 """Called after a write with the kind and the object as answered, and the resource on whose behalf it was written."""
@@ -62,14 +64,25 @@ def _nobody(gvk: Gvk, obj: Object, by: Ref) -> None:
     """Nobody else is concerned."""
 
 
+def drawn() -> str:
+    """What nobody guesses."""
+    return secrets.token_urlsafe(DRAWN_BYTES)
+
+
 class Writer:
     """Applies effects for one engine. `may_write` is the lease: it is asked before every request."""
 
     def __init__(
-        self, api: Api, cache: Cache, kind_of: KindOf, may_write: Callable[[], bool], changed: Changed = _nobody
+        self,
+        api: Api,
+        cache: Cache,
+        kind_of: KindOf,
+        may_write: Callable[[], bool],
+        changed: Changed = _nobody,
+        draw: Callable[[], str] = drawn,
     ) -> None:
         self._api, self._cache, self._kind_of, self._may_write = api, cache, kind_of, may_write
-        self._changed = changed
+        self._changed, self._draw = changed, draw
         self._no_ops: OrderedDict[Ref, tuple[int, str]] = OrderedDict()
 
     async def carry_out(self, effects: Iterable[Effect], *, manager: str, by: Ref, uid: str) -> bool:
@@ -87,6 +100,8 @@ class Writer:
                     changed |= await self._apply(manifest, guard, manager, unchecked, maker)
                 case Create(manifest):
                     changed |= await self._create(manifest, manager, unchecked, maker)
+                case Generate(manifest, key):
+                    changed |= await self._generate(manifest, key, manager, unchecked, maker)
                 case Delete(ref, seen):
                     changed |= await self._delete(ref, seen, unchecked, by)
                 case Note():
@@ -197,6 +212,20 @@ class Writer:
             await self._must_be_free(ref, manifest, maker.ref)
             raise
         self._wrote(ref, "create", answer, by=maker.ref)
+        return True
+
+    async def _generate(
+        self, manifest: Manifest, key: str, manager: str, unchecked: dict[Ref, str], maker: Maker
+    ) -> bool:
+        """The answer, which has the drawn value in it, goes no further than here."""
+        ref = self._kind_of.ref(manifest)
+        await self._must_live(maker)
+        await self._may_proceed(unchecked, maker.ref)
+        try:
+            await self._api.create(ref, {**manifest, "stringData": {key: self._draw()}}, manager=manager)
+        except errors.AlreadyExists:
+            return False
+        WRITES.labels(ref.gvk.kind, "create").inc()
         return True
 
     async def _delete(self, ref: Ref, uid: str, unchecked: dict[Ref, str], by: Ref) -> bool:

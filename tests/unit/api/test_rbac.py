@@ -48,6 +48,12 @@ def test_secrets_are_never_read_cluster_wide():
     assert secret_role([a_kind()]) is None
 
 
+def test_a_secret_may_be_created_where_nothing_of_it_may_be_read():
+    made = a_kind(grants=(Grant(gvks.SECRET, ("create",)),))
+    assert rule("", ["events", "secrets"], "create") in cluster_role([made])["rules"]
+    assert secret_role([made]) is None
+
+
 @pytest.mark.parametrize("verb", ["*", "bind", "escalate", "impersonate"])
 def test_what_no_operator_may_have_is_refused(verb: str):
     with pytest.raises(Excessive, match=r"Sample asks for"):

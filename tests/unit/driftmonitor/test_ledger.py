@@ -101,3 +101,60 @@ def test_whatever_a_job_says_is_a_report_or_a_trouble_and_fits_the_ledger(messag
 @given(text=st.text(max_size=200))
 def test_any_text_at_all_is_quoted(text: str):
     assert isinstance(read(text), Trouble)
+
+
+# ── labels ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def told(at: int, seen: int, wrong: int, book: str = "b1", before: Ledger | None = None) -> Ledger:
+    labels = {"rows": 1, "errors": 0, "book": book, "seen": seen, "wrong": wrong}
+    begin = START + at * HOUR
+    return (before or Ledger()).with_report("t", begin, begin + HOUR, report(labels=labels))
+
+
+def test_sums_that_are_told_again_add_nothing():
+    ledger = told(0, 100, 10)
+    assert ledger.labelled == (100, 10)
+    assert told(0, 100, 10, before=ledger).labelled == (100, 10)
+    assert told(1, 150, 12, before=ledger).labelled == (150, 12)
+
+
+def test_a_window_whose_report_was_lost_is_in_what_the_next_one_tells():
+    ledger = told(0, 100, 10).without_window(START + 2 * HOUR)
+    assert told(2, 300, 30, before=ledger).labelled == (300, 30)
+
+
+def test_another_book_is_added_and_the_old_one_may_come_back():
+    ledger = told(1, 40, 4, "b2", told(0, 100, 10))
+    assert ledger.labelled == (140, 14)
+    assert told(2, 110, 10, "b1", ledger).labelled == (150, 14)
+
+
+def test_a_report_without_counts_leaves_what_is_known():
+    before = told(0, 100, 10)
+    assert before.with_report("t", START + HOUR, START + 2 * HOUR, report()).labelled == (100, 10)
+    assert Ledger().with_report("t", START, START + HOUR, report()).labelled is None
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"seen": 1, "wrong": 0}, {"book": "b"}, {"book": "b", "seen": 1}, {"book": "b", "seen": 1, "wrong": 2}, {}, []],
+)
+def test_counts_that_are_not_whole_are_none(labels: Any):
+    assert report(labels=labels).counted is None
+
+
+@given(
+    reports=st.lists(
+        st.tuples(st.sampled_from([f"b{n}" for n in range(12)]), st.integers(0, 50), st.integers(0, 50)), max_size=30
+    )
+)
+def test_counts_only_grow_whatever_is_told_and_are_text_and_back(reports: list[tuple[str, int, int]]):
+    ledger, last = Ledger(), (0, 0)
+    for at, (book, seen, wrong) in enumerate(reports):
+        ledger = told(at, seen, min(seen, wrong), book, ledger)
+        assert ledger.labelled is not None
+        assert last[0] <= ledger.labelled[0]
+        assert last[1] <= ledger.labelled[1] <= ledger.labelled[0]
+        last = ledger.labelled
+        assert from_data(to_data(ledger)) == ledger

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from tests.unit.reading import Cluster
+from tests.unit import jobstories
+from tests.unit.jobstories import digest
 
-from gyre.adapters.jobs import JOB_NAME_LABEL
 from gyre.api import gvks
 from gyre.api.effects import Ref
-from gyre.api.kind import Decision, Object
+from gyre.api.kind import Object
 from gyre.kinds.driftmonitor import KIND
 from gyre.kinds.driftmonitor.model import DriftMonitor
 
@@ -22,10 +22,6 @@ DATASET = Ref(gvks.DATASET, "ml", "flights-2013")
 SERVICE = Ref(gvks.INFERENCE_SERVICE, "ml", "flights")
 REFERENCE = {"dataset": {"name": "flights-2013"}}
 HOUR = 3600
-
-
-def digest(letter: str) -> str:
-    return "sha256:" + letter * 64
 
 
 def a_monitor(reference: Any = None, *, generation: int = 1, **spec: Any) -> Object:
@@ -85,55 +81,30 @@ def a_report(drifted: bool | None = False, **more: Any) -> dict[str, Any]:
     }
 
 
-class Story:
-    """One DriftMonitor with all that it needs, looked at whenever something happens."""
+class Story(jobstories.Story):
+    """One DriftMonitor with all that it needs."""
+
+    kind, ref, kept = KIND, FLIGHTS, LEDGER
 
     def __init__(self, monitor: Object | None = None, *, service: Object | None = None) -> None:
-        self.cluster, self.now = Cluster(), NOW
-        self.cluster.put(gvks.DRIFT_MONITOR, monitor or a_monitor())
+        super().__init__(monitor or a_monitor(), NOW)
+        model = {"metadata": {"name": "late", "namespace": "ml"}, "spec": {"objective": {"metric": "auc"}}}
+        metrics = {"metrics": {"auc": "0.7231", "logLoss": "0.48"}}
+        version = {"metadata": {"name": "late-1", "namespace": "ml"}, "spec": metrics}
         self.cluster.put(gvks.INFERENCE_SERVICE, service or a_service())
-        self.cluster.put(
-            gvks.MODEL, {"metadata": {"name": "late", "namespace": "ml"}, "spec": {"objective": {"metric": "auc"}}}
-        )
-        self.cluster.put(
-            gvks.MODEL_VERSION,
-            {
-                "metadata": {"name": "late-1", "namespace": "ml"},
-                "spec": {"metrics": {"auc": "0.7231", "logLoss": "0.48"}},
-            },
-        )
+        self.cluster.put(gvks.MODEL, model)
+        self.cluster.put(gvks.MODEL_VERSION, version)
         self.cluster.put(gvks.DATASET, a_dataset())
-
-    def look(self, seconds: float = 0) -> Decision:
-        self.now += timedelta(seconds=seconds)
-        return self.cluster.look(KIND, FLIGHTS, self.now)
-
-    @property
-    def status(self) -> dict[str, Any]:
-        return self.cluster.objects[FLIGHTS]["status"]
 
     @property
     def monitor(self) -> DriftMonitor:
-        return DriftMonitor.parse(self.cluster.objects[FLIGHTS])
-
-    @property
-    def jobs(self) -> list[Object]:
-        return self.cluster.all(gvks.JOB)
-
-    @property
-    def job(self) -> Object:
-        (job,) = self.jobs
-        return job
+        return DriftMonitor.parse(self.obj)
 
     @property
     def plan(self) -> dict[str, Any]:
         """What the Job is asked for."""
         env = self.job["spec"]["template"]["spec"]["containers"][0]["env"]
         return json.loads(next(entry["value"] for entry in env if entry["name"] == "GYRE_DRIFT_PLAN"))
-
-    @property
-    def ledger(self) -> dict[str, Any]:
-        return json.loads(self.cluster.objects[LEDGER]["data"]["ledger.json"])
 
     @property
     def windows(self) -> list[str]:
@@ -143,22 +114,9 @@ class Story:
     def notes(self) -> list[str]:
         return [note.reason for note in self.cluster.notes]
 
-    def condition(self, type: str) -> dict[str, Any]:
-        return next(c for c in self.status["conditions"] if c["type"] == type)
-
     def says(self, type: str) -> tuple[str, str]:
-        found = self.condition(type)
+        found = self.condition(type) or {}
         return found["status"], found["reason"]
-
-    def edit(self, **spec: Any) -> None:
-        obj = self.cluster.objects[FLIGHTS]
-        metadata = {**obj["metadata"], "generation": obj["metadata"]["generation"] + 1}
-        self.cluster.put(gvks.DRIFT_MONITOR, {**obj, "metadata": metadata, "spec": {**obj["spec"], **spec}})
-
-    def ask(self, when: str) -> None:
-        obj = self.cluster.objects[FLIGHTS]
-        annotations = {"gyre.dev/requested-at": when}
-        self.cluster.put(gvks.DRIFT_MONITOR, {**obj, "metadata": {**obj["metadata"], "annotations": annotations}})
 
     def change(self, ref: Ref, obj: Object) -> None:
         self.cluster.put(ref.gvk, obj)
@@ -166,60 +124,23 @@ class Story:
     def lose(self, ref: Ref) -> None:
         self.cluster.objects.pop(ref, None)
 
-    # ── what the Job controller and the kubelet do ───────────────────────────────────────────────────────────────────
-
-    def pod(self, container: dict[str, Any] | None = None, *, phase: str = "Running", **status: Any) -> None:
-        job = self.job
-        labels = {**job["metadata"]["labels"], JOB_NAME_LABEL: job["metadata"]["name"]}
-        name = job["metadata"]["name"]
-        self.cluster.put(
-            gvks.POD,
-            {
-                "metadata": {"name": f"{name}-x", "namespace": "ml", "labels": labels, "creationTimestamp": self.stamp},
-                "spec": {"nodeName": "n1"},
-                "status": {
-                    "phase": phase,
-                    "containerStatuses": [{"name": "judge", "state": container}] if container else [],
-                    **status,
-                },
-            },
-        )
-
-    def ends(self, message: str, *, code: int = 0, reason: str = "") -> None:
-        """The pod ends and the Job with it."""
-        ended = {"exitCode": code, "message": message, "reason": reason, "finishedAt": self.stamp}
-        self.pod({"terminated": ended}, phase="Succeeded" if code == 0 else "Failed")
-        self.job_ends("Complete" if code == 0 else "Failed")
-
-    def job_ends(self, type: str, reason: str = "BackoffLimitExceeded") -> None:
-        end = {"type": type, "status": "True", "reason": reason, "lastTransitionTime": self.stamp}
-        self.cluster.put(gvks.JOB, {**self.job, "status": {"conditions": [end]}})
-
     def finds(self, drifted: bool | None = False, **more: Any) -> None:
         self.ends(json.dumps(a_report(drifted, **more)))
 
     def fails(self, cause: str = "Unreadable", message: str = "part-x: is it whole?") -> None:
-        self.ends(json.dumps({"version": 1, "error": {"class": cause, "message": message}}), code=1)
-
-    def pods_go(self) -> None:
-        for ref in [ref for ref in self.cluster.objects if ref.gvk == gvks.POD]:
-            del self.cluster.objects[ref]
+        super().fails(cause, message)
 
     def judged(self, drifted: bool | None = False, **more: Any) -> Story:
         """The Job that runs ends well, and that is recorded."""
         self.finds(drifted, **more)
-        self.look()
-        self.pods_go()
-        self.look()
-        return self
+        return self.recorded()
 
     def failed(self, cause: str = "Unreadable", message: str = "part-x: is it whole?") -> Story:
         self.fails(cause, message)
+        return self.recorded()
+
+    def recorded(self) -> Story:
         self.look()
         self.pods_go()
         self.look()
         return self
-
-    @property
-    def stamp(self) -> str:
-        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")

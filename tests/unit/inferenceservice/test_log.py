@@ -56,7 +56,10 @@ def test_the_collector_of_a_masked_log_in_a_bucket(golden: Golden):
 
 
 def test_the_agent_of_kserve_logs_for_another_runtime(golden: Golden):
-    golden("predictor_logger.yaml", made(service(log=LOG, runtime={"kserve": {"modelFormat": "onnx"}}), A))
+    golden(
+        "predictor_logger.yaml",
+        made(service(log={**LOG, "auth": "None"}, runtime={"kserve": {"modelFormat": "onnx"}}), A),
+    )
 
 
 def test_without_a_log_no_pod_is_another_than_before():
@@ -89,7 +92,8 @@ def test_what_waits_for_a_bucket_lies_on_a_claim_where_there_is_one():
 
 
 def test_a_container_of_ones_own_is_logged_by_the_agent_too():
-    manifest = made(service(log=LOG, runtime={"container": {"image": "registry.example/server:3"}}), A)
+    log = {**LOG, "auth": "None"}
+    manifest = made(service(log=log, runtime={"container": {"image": "registry.example/server:3"}}), A)
     assert manifest["spec"]["predictor"]["logger"]["url"] == "http://late-log.ml.svc/"
     assert manifest["spec"]["predictor"]["labels"]["endpoint"] == "delays-a"
     assert not any(entry["name"].startswith("GYRE_LOG") for entry in container(manifest)["env"])

@@ -65,6 +65,7 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
         "GYRE_LOG_URI": "pvc://runs/log",
         "GYRE_LOG_DIR": str(folder / "log"),
         "GYRE_LOG_JOURNAL": str(folder / "journal"),
+        "GYRE_LOG_AUTH": "None",
         **changes,
     }
 

@@ -20,7 +20,7 @@ from tests.unit.log.collecting import BATCHED, NOW, World
 from gyre_log.sampling import chosen
 from gyre_serve import emitter as module
 from gyre_serve.cloudevents import Exchange, Origin
-from gyre_serve.emitter import Emitter, to
+from gyre_serve.emitter import Emitter, shown, to
 from gyre_serve.gate import Gate
 from gyre_serve.metrics import Metrics
 
@@ -282,6 +282,28 @@ def test_a_prediction_arrives_in_the_log_as_it_was_asked_and_answered(tmp_path: 
 
 async def broken(scope: Any, receive: Any, send: Any) -> None:
     raise RuntimeError("out of luck")
+
+
+def test_the_token_is_shown_as_it_is_now_and_its_absence_breaks_nothing(tmp_path: Path):
+    token = tmp_path / "token"
+    assert shown("") == shown(str(token)) == {}
+    token.write_text("a-token-of-22-letters-\n")
+    assert shown(str(token)) == {"authorization": "Bearer a-token-of-22-letters-"}
+    token.write_text("another-one")
+    assert shown(str(token)) == {"authorization": "Bearer another-one"}
+    for unsendable in (b"", b"two\nlines", b"\xff\xfe", "é".encode()):
+        token.write_bytes(unsendable)
+        assert shown(str(token)) == {}
+
+
+def test_what_is_refused_for_want_of_a_token_waits_for_it():
+    """The Secret may come to the pod after the process has begun."""
+    world = Logging((401, b"{}"), (401, b"{}"))
+    ask(gate_of(world.emitter), headers=[(b"x-request-id", b"r1")])
+    world.emitter.start()
+    world.end()
+    assert world.collector.ids == ["r1"] * 3
+    assert world.counted == (1, 1, 0)
 
 
 def test_a_connection_is_kept_and_made_anew_when_it_breaks():

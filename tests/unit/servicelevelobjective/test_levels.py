@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.driftmonitor.worlds import Story as Monitor
+from tests.unit.driftmonitor.worlds import a_monitor
 from tests.unit.servicelevelobjective.levels import (
     AVAILABLE,
     FAST,
@@ -225,6 +227,25 @@ def test_accuracy_without_labels_is_unknown_and_with_them_is_counted():
     monitor(1400, 800)
     assert story.look().reason == "BudgetExhausted"
     assert story.counted("right") == (400, 100)
+
+
+def test_accuracy_burns_by_what_a_drift_monitor_tells_of_itself():
+    """The seam: the status that the monitor's kind has written, under docs/drift-contract.md."""
+    story, watch = Story(RIGHT), Monitor(a_monitor())
+
+    def counted(seen: int, wrong: int) -> None:
+        watch.look(3600)
+        watch.judged(labels={"rows": 1, "errors": 0, "book": "b", "seen": seen, "wrong": wrong})
+        story.put(gvks.DRIFT_MONITOR, {"metadata": {"name": "late-drift", "namespace": NS}, "status": watch.status})
+
+    counted(0, 0)
+    story.look()
+    counted(400, 100)
+    assert story.look().reason == "BudgetExhausted"
+    assert story.counted("right") == (400, 100)
+    counted(400, 100)
+    story.look()
+    assert story.counted("right") == (400, 100), "a window without labels adds nothing"
 
 
 def test_another_meaning_begins_another_count():

@@ -82,10 +82,12 @@ class Log:
         self.labels |= dict(zip(ids, late.tolist(), strict=True))
         return ids
 
-    def label(self, at: int, ids: list[str]) -> None:
+    def label(self, at: float, ids: list[str], *, wrong: bool = False) -> None:
+        """The truth about these, known a minute into the hour `at`; `wrong`: another truth."""
         when = START + at * HOUR + timedelta(minutes=1)
         times = pa.array([when] * len(ids), pa.timestamp("us", tz="UTC"))
-        table = pa.table({"id": ids, "label": [self.labels[one] for one in ids], "time": times})
+        known = [1.0 - self.labels[one] if wrong else self.labels[one] for one in ids]
+        table = pa.table({"id": ids, "label": known, "time": times})
         self.write(f"labels/hour={when:%Y%m%dT%H}", table)
 
     def write(self, folder: str, table: pa.Table) -> None:

@@ -8,6 +8,7 @@ Beside the log: `<root>/service=<service>/drift/<monitor>/`
     reference-<key>.json             bins, expected shares, profiles; <key> names the reference and the features
     thresholds/<key>-….json          of a number of rows and of windows
     windows/<from>-<key>.json        the evidence of a window: counts, sketches, findings, bugs, labels
+    labels.json                      which labels which window has counted (labels.py)
     reports/<from>-<key>.html, -features.png, -time.png       or below spec.report.uri
 """
 
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 from gyre.stats.drift import FEWEST_ROWS, TooSmall
 from gyre_data.termination import tell, tell_error
-from gyre_drift import log, window
+from gyre_drift import labels, log, window
 from gyre_drift.faults import DriftError
 from gyre_drift.page import page
 from gyre_drift.plan import VARIABLE, Plan, Span
@@ -52,7 +53,6 @@ def run(plan: Plan) -> dict[str, Any]:
     root = Store.open(plan.log)
     service = log.of_service(root, plan.service)
     names = [name for name in service.names(".parquet") if not name.startswith("drift/")]
-    parts = [*log.parts_of(names, plan.window, labels=False), *log.parts_of(names, plan.window, labels=True)]
     if not names:
         return {"version": 1, **_silence(plan)}
     place = service.below(f"drift/{plan.monitor}")
@@ -60,12 +60,23 @@ def run(plan: Plan) -> dict[str, Any]:
     if not plan.features and not logged:
         return {"version": 1, **_silence(plan)}
     reference = known(plan, place, service, names, logged)
-    before = window.history(place, plan, reference.key)
-    evidence = window.kept(place, plan, reference, parts)
+    before, book = window.history(place, plan, reference.key), labels.Book.of(place)
+    scope = labels.scope(book, plan.window, names)
+    evidence = window.kept(place, plan, reference, [*log.parts_of(names, plan.window, labels=False), *scope.asked])
     if evidence is None:
-        evidence = window.judged(plan, place, service, names, reference, before[-1] if before else None)
+        evidence = window.judged(plan, place, service, names, reference, before[-1] if before else None, scope)
         place.write_json(window.file_of(plan, reference.key), evidence)
-    return {"version": 1, **said(evidence), "report": _report(plan, place, evidence, before, reference)}
+    counted = _counted(place, plan, book, scope, evidence["labels"])
+    told = {**said(evidence), "report": _report(plan, place, evidence, before, reference)}
+    return {"version": 1, **told, "labels": {**told["labels"], **counted}}
+
+
+def _counted(place: Store, plan: Plan, book: labels.Book, scope: labels.Scope, told: Evidence) -> dict[str, Any]:
+    """Into the book, which may lack a window whose evidence is there: a Job was killed between the two."""
+    written = book.with_page(labels.Page(plan.window, scope.fresh, told["rows"], told.get("errors")))
+    if written != book:
+        place.write_json(labels.FILE, written.to_json())
+    return written.told(place)
 
 
 def _logged(plan: Plan, service: Store, names: list[str]) -> Mapping[str, Any]:
@@ -90,7 +101,7 @@ def _silence(plan: Plan) -> dict[str, Any]:
 
 def said(evidence: Evidence) -> dict[str, Any]:
     """The evidence, as far as a status needs it."""
-    findings, impact, labels, quality = (evidence[key] for key in ("findings", "impact", "labels", "quality"))
+    findings, impact, came, quality = (evidence[key] for key in ("findings", "impact", "labels", "quality"))
     state = "Judged" if findings else "NoTraffic" if not evidence["rows"] else "TooFewRows"
     if state == "TooFewRows" and evidence["judged"]:
         state = "NothingComparable"
@@ -109,7 +120,7 @@ def said(evidence: Evidence) -> dict[str, Any]:
         "impact": {
             key: round(value, 6) if isinstance(value, float) else str(value)[:SHOWN] for key, value in impact.items()
         },
-        "labels": {key: labels[key] for key in ("rows", "errors") if key in labels},
+        "labels": {key: came[key] for key in ("rows", "errors") if key in came},
         "quality": {key: round(value, 6) if isinstance(value, float) else value for key, value in quality.items()},
     }
     if evidence["drifted"] is not None:

@@ -1,7 +1,7 @@
-"""The prediction log of a service: rows of a span of time, and the labels that came in it.
+"""The prediction log of a service: its parts, and the predictions of a span of time. Labels are labels.py's.
 
-Promises   each prediction once, by its id, in the order of the ids; a label that was corrected counts as corrected; a feature
-           has one type, whichever type a part of the log gave it.
+Promises   each prediction once, by its id, in the order of the ids; a feature has one type, whichever type a part of the log
+           gave it.
 Never      takes a masked value for a value.
 
     <root>/service=<name>/version=<version>/hour=<YYYYMMDDTHH>/part-….parquet
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -181,37 +181,3 @@ def _hidden(
         return True
     values = [value for value in columns.get(name, ()) if isinstance(value, str)]
     return type is FeatureType.CATEGORICAL and bool(values) and all(HASHED.fullmatch(value) for value in values)
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Predictions whose labels came."""
-
-    probability: np.ndarray
-    label: np.ndarray
-    unknown: int
-    """Labels whose prediction is not in the log."""
-
-    @property
-    def rows(self) -> int:
-        return len(self.label)
-
-
-def labelled(log: Store, names: Sequence[str], span: Span) -> Labelled:
-    """Labels that came in the span, the latest of an id, with their predictions of up to LOOK_BACK before. Raises DriftError."""
-    latest: dict[str, tuple[datetime, float]] = {}
-    for part in parts_of(names, span, labels=True):
-        for row in within(read(log, part), span).to_pylist():
-            given = (row["time"], row["label"])
-            if row["label"] is not None and (row["id"] not in latest or given[0] >= latest[row["id"]][0]):
-                latest[row["id"]] = given
-    if not latest:
-        return Labelled(np.empty(0), np.empty(0), 0)
-    wanted, found = pa.array(sorted(latest), pa.string()), {}
-    for part in parts_of(names, Span(span.start - LOOK_BACK, span.end), labels=False):
-        table = read(log, part).select(["id", "prediction"])
-        hits = table.filter(pc.is_in(table["id"], value_set=wanted)).drop_null()
-        found |= dict(zip(hits["id"].to_pylist(), hits["prediction"].to_pylist(), strict=True))
-    ids = sorted(found)
-    labels = np.array([latest[one][1] for one in ids], np.float64)
-    return Labelled(np.array([found[one] for one in ids], np.float64), labels, len(latest) - len(ids))

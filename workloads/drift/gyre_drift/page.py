@@ -57,6 +57,14 @@ def _verdict(evidence: Mapping[str, Any]) -> str:
     return bugs + said
 
 
+def _labels(told: Mapping[str, Any]) -> str:
+    """`900, 210 wrong; 40 came late, 3 without a prediction`."""
+    wrong = f", {told['errors']} wrong" if "errors" in told else ""
+    words = {"late": "came late", "repeated": "counted before", "unknown": "without a prediction"}
+    more = ", ".join(f"{told[key]} {word}" for key, word in words.items() if told[key])
+    return f"{told['rows']}{wrong}" + (f"; {more}" if more else "")
+
+
 def _facts(plan: Plan, evidence: Mapping[str, Any]) -> list[tuple[str, ...]]:
     impact, labels = evidence["impact"], evidence["labels"]
     if "estimate" in impact:
@@ -72,7 +80,7 @@ def _facts(plan: Plan, evidence: Mapping[str, Any]) -> list[tuple[str, ...]]:
             "false alarms",
             f"one in {plan.windows} windows on average; an effect of {plan.min_effect:.1%} of the rows is minded",
         ),
-        ("labels that came", f"{labels['rows']}" + (f", {labels['errors']} wrong" if "errors" in labels else "")),
+        ("labels that came", _labels(labels)),
         (
             "lost quality",
             f"log of the detector {evidence['quality']['evidence']:.2f} of {evidence['quality']['threshold']:.2f}",

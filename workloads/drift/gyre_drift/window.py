@@ -19,7 +19,7 @@ from gyre.stats import drift, performance, quality
 from gyre.stats.bins import FeatureType
 from gyre.stats.databugs import LEVELS, DataBug, Profile, recognised, schema_breaks
 from gyre.stats.performance import FEWEST_LABELS, Reliability
-from gyre_drift import log, sketches
+from gyre_drift import labels, log, sketches
 from gyre_drift.faults import DriftError
 from gyre_drift.plan import Plan
 from gyre_drift.reference import PREDICTION, Known
@@ -85,9 +85,15 @@ def history(place: Store, plan: Plan, key: str) -> list[Evidence]:
 
 
 def judged(
-    plan: Plan, place: Store, service: Store, names: Sequence[str], reference: Known, before: Mapping[str, Any] | None
+    plan: Plan,
+    place: Store,
+    service: Store,
+    names: Sequence[str],
+    reference: Known,
+    before: Mapping[str, Any] | None,
+    scope: labels.Scope,
 ) -> Evidence:
-    """Raises DriftError, and drift.TooSmall."""
+    """`scope`: where its labels are. Raises DriftError, and drift.TooSmall."""
     types = {name: type for name, type in reference.types.items() if name != PREDICTION}
     rows = log.predictions(service, names, plan.window, types)
     columns, answering = _columns(rows, reference)
@@ -106,7 +112,7 @@ def judged(
     chosen = _chosen(rows.ids, size)
     evidence: Evidence = {
         "format": FORMAT,
-        "asked": asked(plan, [*rows.parts, *log.parts_of(names, plan.window, labels=True)]),
+        "asked": asked(plan, [*rows.parts, *scope.asked]),
         "from": plan.window.start.isoformat(),
         "to": plan.window.end.isoformat(),
         "reference": {"key": reference.key, "rows": reference.rows},
@@ -122,7 +128,8 @@ def judged(
     }
     if size and features:
         evidence |= _compared(plan, place, reference, features, columns, chosen, evidence["bugs"])
-    return evidence | _performance(plan, service, names, rows, reference, Past.of(before))
+    counted = labels.labelled(service, names, plan.window, scope)
+    return evidence | _performance(plan, counted, scope, rows.prediction, Past.of(before))
 
 
 def _columns(rows: log.Predictions, reference: Known) -> tuple[dict[str, np.ndarray], bool]:
@@ -178,24 +185,25 @@ def _bug(bug: DataBug) -> dict[str, str]:
 
 
 def _performance(
-    plan: Plan, service: Store, names: Sequence[str], rows: log.Predictions, reference: Known, past: Past
+    plan: Plan, found: labels.Labelled, scope: labels.Scope, prediction: np.ndarray, past: Past
 ) -> Evidence:
     """Labels that came, the detector of lost quality, and the impact as far as it is known."""
-    found = log.labelled(service, names, plan.window)
     binary = bool(
         np.isin(found.label, (0.0, 1.0)).all() and ((found.probability >= 0) & (found.probability <= 1)).all()
     )
-    labels: Evidence = {"rows": found.rows, "unknown": found.unknown}
-    if found.rows and binary:
-        errors = int(((found.probability >= 0.5) != (found.label >= 0.5)).sum())
-        labels |= {"errors": errors, "metrics": _finite(performance.realised(found.probability, found.label))}
-        past = _after(past, errors, found.rows, Reliability.of(found.probability, found.label))
-    answers = rows.prediction[np.isfinite(rows.prediction)]
+    answers = prediction[np.isfinite(prediction)]
     probable = bool(answers.size and binary and ((answers >= 0) & (answers <= 1)).all())
+    told: Evidence = {"rows": found.rows, "late": found.late, "repeated": found.repeated, "unknown": found.unknown}
+    told |= {"from": scope.first.isoformat(), "parts": list(scope.fresh)}
+    if binary and (found.rows or probable):
+        told["errors"] = int(((found.probability >= 0.5) != (found.label >= 0.5)).sum())
+    if found.rows and binary:
+        told["metrics"] = _finite(performance.realised(found.probability, found.label))
+        past = _after(past, told["errors"], found.rows, Reliability.of(found.probability, found.label))
     expected = _finite(performance.expected(answers)) if probable else {}
     goal = quality.threshold(plan.windows)
     return {
-        "labels": labels,
+        "labels": told,
         "expected": expected,
         "past": past.to_json(),
         "quality": {
@@ -203,7 +211,7 @@ def _performance(
             "threshold": goal,
             "lost": past.detector >= goal if past.usual else None,
         },
-        "impact": _impact(plan, labels, expected, past, probable),
+        "impact": _impact(plan, told, expected, past, probable),
     }
 
 
@@ -218,11 +226,11 @@ def _after(past: Past, errors: int, labels: int, reliability: Reliability) -> Pa
     )
 
 
-def _impact(plan: Plan, labels: Evidence, expected: Mapping[str, float], past: Past, probable: bool) -> dict[str, Any]:
+def _impact(plan: Plan, told: Evidence, expected: Mapping[str, float], past: Past, probable: bool) -> dict[str, Any]:
     """How much worse the model is than when it was evaluated; where that is not known, why, and what would help."""
     metric = performance.known(plan.metric) or "auc"
     baseline = {performance.known(name): value for name, value in plan.baseline.items() if performance.known(name)}
-    measured, have = labels.get("metrics", {}).get(metric), past.reliability.labels
+    measured, have = told.get("metrics", {}).get(metric), past.reliability.labels
 
     def unknown(reason: str, message: str) -> dict[str, Any]:
         return {"metric": metric, "reason": reason, "message": message}
@@ -230,7 +238,7 @@ def _impact(plan: Plan, labels: Evidence, expected: Mapping[str, float], past: P
     if metric not in baseline:
         fix = "evaluate it on held-out rows, so that there is something to be worse than"
         return unknown("NoBaseline", f"the version that serves states no {metric}: {fix}")
-    if measured is not None and labels["rows"] >= FEWEST_LABELS:
+    if measured is not None and told["rows"] >= FEWEST_LABELS:
         return _loss(metric, baseline[metric], measured, "Labels")
     if not probable:
         return unknown(

@@ -2,11 +2,13 @@
 
 Promises   2xx is answered only for what is durable; a body is held in memory only up to the limit; what is wrong is said, and
            does not keep what is right beside it from being taken.
+Never      reads a body of somebody who does not show the token; tells what it is, or says more to a near miss.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -26,6 +28,10 @@ ROW_ID: Final = 140
 MOST_LABELS: Final = 50_000
 TOLD: Final = 3
 """Refusals that an answer names."""
+UNKNOWN: Final = (
+    "show the token of this log, `Authorization: Bearer <token>`: it is in the Secret of spec.log.tokenSecretRef, or else in "
+    "<service>-log-token"
+)
 RETRY_AFTER: Final = {"retry-after": "5"}
 AT_ONCE: Final = 8
 """Messages that are in memory at once: as many as the pod's memory has room for, at their largest."""
@@ -36,8 +42,12 @@ BODY_SECONDS: Final = 30.0
 def application(collector: Collector, registry: CollectorRegistry) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     limit, room = collector.settings.max_body_bytes, asyncio.Semaphore(AT_ONCE)
+    expected = f"Bearer {collector.settings.token}".encode() if collector.settings.token else b""
 
     async def roomy(take: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+        if expected and not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected):
+            collector.metrics.refused.labels("token").inc()
+            return JSONResponse({"error": UNKNOWN}, 401, {"www-authenticate": "Bearer"})
         async with room:
             try:
                 return await take(request)

@@ -26,6 +26,7 @@ class Settings:
     journal: Path  # where what is acknowledged lies until it is stored
     percent: int
     masking: Masking
+    token: str  # what senders show; empty: nobody is asked
     retention_days: int  # 0: for ever
     flush_seconds: float
     segment_bytes: int  # a segment of the journal is stored when it is this large, however young
@@ -52,6 +53,7 @@ class Settings:
             journal=Path(environment.get("GYRE_LOG_JOURNAL") or default or needed(environment, "GYRE_LOG_JOURNAL")),
             percent=whole(environment, "GYRE_LOG_PERCENT", 100, most=100),
             masking=masked(environment),
+            token=shown(environment),
             retention_days=whole(environment, "GYRE_LOG_RETENTION_DAYS", 0),
             flush_seconds=whole(environment, "GYRE_LOG_FLUSH_SECONDS", 30, least=1),
             segment_bytes=whole(environment, "GYRE_LOG_SEGMENT_BYTES", 8 << 20, least=1024),
@@ -73,6 +75,18 @@ def masked(environment: Mapping[str, str]) -> Masking:
         )
     names = [line for line in environment.get("GYRE_LOG_MASKING_FEATURES", "").split("\n") if line]
     return masking(mode, names, key)
+
+
+def shown(environment: Mapping[str, str]) -> str:
+    """Open only for who says so: a token that is missing is no reason to take from everybody."""
+    auth, token = environment.get("GYRE_LOG_AUTH") or "Token", environment.get("GYRE_LOG_TOKEN", "").strip()
+    if auth not in ("Token", "None"):
+        raise StartError(f"GYRE_LOG_AUTH is {auth!r}, not Token or None")
+    if auth == "Token" and (len(token) < 16 or not token.isascii() or not token.isprintable()):
+        raise StartError(
+            "GYRE_LOG_TOKEN is not 16 printable ASCII characters or more: put a long random text into the Secret's key"
+        )
+    return token if auth == "Token" else ""
 
 
 def needed(environment: Mapping[str, str], name: str) -> str:

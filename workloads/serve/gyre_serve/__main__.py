@@ -122,7 +122,7 @@ def emitter_of(settings: Settings, schema: Schema) -> Emitter:
     categorical = tuple(name for name, kind in schema.types.items() if kind == "Categorical")
     return Emitter(
         Origin(settings.model, settings.version, socket.gethostname(), categorical),
-        to(settings.log_url),
+        to(settings.log_url, settings.log_token),
         REGISTRY,
         percent=settings.log_percent,
         most=settings.log_queue,

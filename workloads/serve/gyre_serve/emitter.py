@@ -16,6 +16,7 @@ import json
 import logging
 import threading
 from collections import deque
+from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ MOST_BYTES: Final = 256 << 10  # of a batch, so that making it holds the interpr
 LINGER_SECONDS: Final = 0.1  # for a batch to fill
 BACK_OFF: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 POST_SECONDS: Final = 5.0
-FOR_GOOD: Final = (400, 413, 415)  # sent again it would be refused again
+FOR_GOOD: Final = (400, 413, 415)  # sent again it would be refused again; not 401: the token may yet come
 
 
 class Post(Protocol):
@@ -156,8 +157,18 @@ def refused(answer: bytes, whole: int) -> int:
         return 0
 
 
-def to(url: str) -> Post:
-    """Posts to one address over one connection that is kept; only http, as the collector is in the cluster."""
+def shown(token: str) -> dict[str, str]:
+    """Nothing while there is no such file, or none that can be sent: it is for the collector to refuse."""
+    try:
+        text = Path(token).read_text().strip() if token else ""
+    except (OSError, ValueError):
+        return {}
+    return {"authorization": f"Bearer {text}"} if text and text.isascii() and text.isprintable() else {}
+
+
+def to(url: str, token: str = "") -> Post:
+    """Posts to one address over one connection that is kept; only http, as the collector is in the cluster. `token`: the file
+    that has it, read each time: it may come after the process has begun, and change."""
     place = urlsplit(url)
     kept: list[http.client.HTTPConnection] = []
 
@@ -166,7 +177,7 @@ def to(url: str) -> Post:
             kept.pop() if kept else http.client.HTTPConnection(place.hostname or "", place.port, timeout=POST_SECONDS)
         )
         try:
-            connection.request("POST", place.path or "/", content, {"content-type": BATCH})
+            connection.request("POST", place.path or "/", content, {"content-type": BATCH, **shown(token)})
             response = connection.getresponse()
             answer = response.read()
         except BaseException:

@@ -25,6 +25,7 @@ class Settings:
     port: int
     quiet_seconds: float  # after SIGTERM: leave when nobody has asked for this long
     log_url: str  # of the prediction log's collector; empty: nothing is logged
+    log_token: str  # the file with the token that it wants; empty: it wants none
     log_percent: int  # of the requests
     log_queue: int  # requests that may wait to be sent …
     log_queue_bytes: int  # … and their bytes
@@ -52,6 +53,7 @@ class Settings:
             port=whole(environment, "GYRE_PORT", 8080),
             quiet_seconds=whole(environment, "GYRE_QUIET_SECONDS", 2),
             log_url=log_url,
+            log_token=environment.get("GYRE_LOG_TOKEN_FILE", "").strip(),
             log_percent=whole(environment, "GYRE_LOG_PERCENT", 100, least=0),
             log_queue=whole(environment, "GYRE_LOG_QUEUE", 10_000),
             log_queue_bytes=whole(environment, "GYRE_LOG_QUEUE_BYTES", 16 << 20),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gyre.adapters.kept import guarded
 from gyre.api import gvks
-from gyre.api.effects import Apply, Create, Effect, Ref
+from gyre.api.effects import Effect, Ref
 from gyre.api.kind import MANAGED_BY
 from gyre.cost.meter import Meter
 from gyre.kinds.costbudget.ledger import ledger_name, to_data
@@ -33,6 +34,4 @@ def ledger(budget: CostBudget, meter: Meter) -> dict[str, Any]:
 
 
 def written(budget: CostBudget, meter: Meter, seen: str) -> Effect:
-    """Guarded by the version that was seen; the first one is created and never overwrites another."""
-    manifest = ledger(budget, meter)
-    return Apply(manifest, guard=seen) if seen else Create(manifest)
+    return guarded(ledger(budget, meter), seen or None)

@@ -14,7 +14,18 @@ from pydantic import Field
 from gyre.api import gvks
 from gyre.api.accounts import ACCOUNT_LABELS
 from gyre.api.fields import Amount, Currency, Labels, Name, PositiveDuration, Switch, Time
-from gyre.api.markers import Between, Column, Immutable, ListType, MaxItems, MaxLength, Pattern, Rule, Span
+from gyre.api.markers import (
+    Between,
+    Column,
+    Immutable,
+    ListType,
+    MaxItems,
+    MaxLength,
+    Pattern,
+    Rule,
+    Span,
+    condition_column,
+)
 from gyre.api.model import Schema
 from gyre.api.resource import Resource
 from gyre.api.terms import Term
@@ -136,11 +147,14 @@ class CostBudget(
     columns=(
         Column("Spent", ".status.spent"),
         Column("Amount", ".status.amount"),
+        Column("Left", ".status.left"),
         Column("Currency", ".spec.currency"),
         Column("Action", ".status.action"),
+        Column("At-Least", ".status.atLeast", priority=1),
         Column("Forecast", ".status.forecast.p50", priority=1),
         Column("Exhausts", ".status.exhaustsAt", priority=1),
         Column("Committed", ".status.committed", priority=1),
+        condition_column("Message", "Ready", show="message", priority=1),
     ),
 ):
     """An amount of money for what gyre runs, the books of what was spent of it, and what happens when it is gone."""

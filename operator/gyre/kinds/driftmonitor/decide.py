@@ -19,7 +19,7 @@ from gyre.kinds.driftmonitor.observe import Observed
 from gyre.kinds.driftmonitor.plan import MOST_TRIES, Step, retry_delay, step
 from gyre.kinds.driftmonitor.reasons import PATIENT, TROUBLES, Reason
 from gyre.kinds.driftmonitor.report import Report
-from gyre.kinds.driftmonitor.words import described, news
+from gyre.kinds.driftmonitor.words import in_short, news
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +174,10 @@ def job_runs(case: Case) -> Decision | None:
     patience = evidence.PATIENCE.total_seconds() + 1
     what = f"Job {job.name} judges the window of {case.due.label}"
     if case.newest and not case.ledger.failure:
-        return Decision.settled(Reason.WATCHING, f"{described(case.newest)}; {what}", after=patience)
-    return Decision.progressing(Reason.JUDGING, what, after=patience)
+        return Decision.settled(Reason.WATCHING, f"{in_short(case.newest)}; {what}", after=patience)
+    failure = case.ledger.failure
+    before = f"; the try before it failed: {failure.message}" if failure and failure.trigger == case.due.trigger else ""
+    return Decision.progressing(Reason.JUDGING, clip(f"{what}{before}", 900), after=patience)
 
 
 def failed_too_often(case: Case) -> Decision | None:
@@ -220,7 +222,7 @@ def up_to_date(case: Case) -> Decision | None:
         return None
     longest = (case.due.end - case.due.start) + case.dm.spec.lateness  # a clock that was set back
     left = min(case.due.due - case.now, longest).total_seconds()
-    known = described(case.newest) if case.newest else "no window has been judged"
+    known = in_short(case.newest) if case.newest else "no window has been judged"
     return Decision.settled(
         Reason.WATCHING, f"{known}; next at {case.due.due:%Y-%m-%d %H:%M} UTC", after=max(left, 1.0)
     )
@@ -239,7 +241,7 @@ def job_due(case: Case) -> Decision | None:
     effects = (sealed(case.dm, seen, written), Create(desired.job(case.dm, due, asked)), *told)
     what = f"starting Job {case.due.name} for the window of {case.due.label}"
     if case.newest and not case.ledger.failure:
-        return Decision.settled(Reason.WATCHING, f"{described(case.newest)}; {what}", *effects)
+        return Decision.settled(Reason.WATCHING, f"{in_short(case.newest)}; {what}", *effects)
     return Decision.progressing(Reason.JUDGING, what, *effects)
 
 

@@ -1,7 +1,7 @@
 """The ledger of a DriftMonitor: which windows were judged and what they told, as text in ConfigMap `<monitor>-windows` and back.
 
-Promises   a window is counted once; `done` only grows while the trigger stays; equal ledgers are equal text; at most KEPT
-           windows, so that it stays far below a ConfigMap's megabyte.
+Promises   a window is counted once; `done` only grows while the trigger stays; counts of labels only grow, and the same one told
+           again adds nothing; equal ledgers are equal text; at most KEPT windows, so that it stays far below a megabyte.
 Never      takes a ledger that cannot be read for an empty one: that would count from one again.
 """
 
@@ -17,11 +17,17 @@ from pydantic import TypeAdapter
 
 from gyre.adapters.pods import moment
 from gyre.api.fields import Count, Positive
-from gyre.kinds.driftmonitor.report import Report
+from gyre.kinds.driftmonitor.report import Counted, Report
 
 KEY: Final = "ledger.json"
 FORMAT: Final = 1
 KEPT: Final = 60
+MOST_BOOKS: Final = 8
+"""Counts of labels that are told apart: another one begins when the log moves, or when what lies beside it is deleted."""
+
+
+EARLIER: Final = "earlier"
+"""Books that are not told apart any more."""
 
 
 class UnreadableLedger(ValueError):
@@ -68,6 +74,8 @@ class Ledger:
     since: str = ""
     """Begin of the first of the drifted windows in a row; empty while none is."""
     failure: Failure | None = None
+    labels: tuple[Counted, ...] = ()
+    """What was counted so far, by book, the newest last; the first stands for all that are too old to be told apart."""
     entries: tuple[Entry, ...] = ()
     """Oldest first."""
 
@@ -83,6 +91,11 @@ class Ledger:
         """The newest window that was compared under this trigger."""
         found = (entry for entry in reversed(self.entries) if entry.trigger == trigger)
         return next((entry for entry in found if entry.found.state == "Judged"), None)
+
+    @property
+    def labelled(self) -> tuple[int, int] | None:
+        """(predictions whose label has come, those that were wrong); None while nothing could be counted."""
+        return (sum(one.seen for one in self.labels), sum(one.wrong for one in self.labels)) if self.labels else None
 
     def with_job(self, trigger: str, start: datetime, skipped: int) -> Ledger:
         """Which window is judged is written down before its Job is made: time goes on, and another one would be the newest."""
@@ -107,6 +120,7 @@ class Ledger:
             started="",
             since=since,
             failure=None,
+            labels=_grown(self.labels, found.counted),
             entries=(*kept, entry)[-KEPT:],
         )
 
@@ -122,6 +136,20 @@ class Ledger:
     def without_window(self, end: datetime) -> Ledger:
         """It failed so often that the next one is tried."""
         return replace(self, done=stamp(end), started="", skipped=self.skipped + 1, failure=None)
+
+
+def _grown(before: tuple[Counted, ...], told: Counted | None) -> tuple[Counted, ...]:
+    """Jobs tell sums, so whatever is told twice, or late, counts once."""
+    if told is None:
+        return before
+    same = next((one for one in before if one.book == told.book), Counted(told.book))
+    now = Counted(told.book, max(same.seen, told.seen), max(same.wrong, told.wrong))
+    if same in before:
+        return tuple(now if one is same else one for one in before)
+    if len(before) < MOST_BOOKS:
+        return (*before, now)
+    oldest, next_, *rest = before
+    return (Counted(EARLIER, oldest.seen + next_.seen, oldest.wrong + next_.wrong), *rest, now)
 
 
 def stamp(now: datetime) -> str:

@@ -180,14 +180,16 @@ class DriftMonitor(
     short=("dm",),
     columns=(
         condition_column("Drifted", "Drifted"),
+        Column("Bug", ".status.dataBug.reason", description="What is wrong with the data rather than different"),
         Column("Worst", ".status.worst[0].feature"),
         Column("Since", ".status.since", type="date"),
         Column("Windows", ".status.windowsSeen", type="integer"),
-        condition_column("Bug", "DataBug", priority=1),
         Column("Impact", ".status.impact.estimate", priority=1),
+        Column("Labels", ".status.labels.seen", type="integer", priority=1),
+        Column("Wrong", ".status.labels.wrong", type="integer", priority=1),
         Column("Service", ".spec.serviceRef.name", priority=1),
         Column("Report", ".status.report.uri", priority=1),
-        condition_column("Message", "Drifted", show="message", priority=1),
+        condition_column("Message", "Ready", show="message", priority=1),
     ),
     max_name=40,
 ):

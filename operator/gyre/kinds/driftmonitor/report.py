@@ -80,6 +80,15 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """All labels that were counted since a first window. `book`: which count it is; another one begins at nought."""
+
+    book: str = ""
+    seen: int = 0
+    wrong: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a Job found in a window."""
 
@@ -91,6 +100,8 @@ class Report:
     bug: Bug | None = None
     cost: Cost | None = None
     labels: Labels = Labels()
+    counted: Counted | None = None
+    """None where nothing can be: answers that are no probabilities."""
     uri: str = ""
     digest: str = ""
 
@@ -115,6 +126,7 @@ def read(message: str) -> Report | Trouble:
         bug=_bug(_object(content, "dataBug")),
         cost=_cost(_object(content, "impact")),
         labels=_labels(_object(content, "labels"), _object(content, "quality")),
+        counted=_counted(_object(content, "labels")),
         uri=_text(written, "uri", 1024) if DIGEST.fullmatch(digest) else "",
         digest=digest if DIGEST.fullmatch(digest) else "",
     )
@@ -157,6 +169,13 @@ def _labels(labels: Mapping[str, Any], quality: Mapping[str, Any]) -> Labels:
         threshold=_number(quality, "threshold") or 0.0,
         lost=lost if isinstance(lost, bool) else None,
     )
+
+
+def _counted(data: Mapping[str, Any]) -> Counted | None:
+    """Without all three, or with more wrong than seen, there is none: nobody is right because of a slip."""
+    book, seen, wrong = _text(data, "book", 63), _count(data, "seen"), _count(data, "wrong")
+    whole = bool(book) and (data.get("seen"), data.get("wrong")) == (seen, wrong) and wrong <= seen
+    return Counted(book, seen, wrong) if whole else None
 
 
 def _object(data: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from gyre.kinds.driftmonitor.told import (
     DriftMonitorStatus,
     Finding,
     Impact,
+    Labelled,
     Past,
     Quality,
     Window,
@@ -76,9 +77,7 @@ class Facts:
         return yes(Reason.QUALITY_LOST_FOUND, said) if labels.lost else no(Reason.QUALITY_HELD, said)
 
 
-NO_LABELS = (
-    "labels are needed: 500 to know how often the model errs usually; write them to labels/ of the prediction log"
-)
+NO_LABELS = "labels are needed: 500 to know how often the model errs usually; send them to /labels of the service's log"
 
 CONDITIONS: Final = (
     Row[Facts]("Drifted", lambda f: f.drifted, "no window has been judged under this spec"),
@@ -105,6 +104,7 @@ def summarize(dm: DriftMonitor, seen: Observed, decision: Decision, now: datetim
         impact=_impact(newest) if newest else None,
         data_bug=_bug(newest) if newest else None,
         quality=_quality(newest) if newest else None,
+        labels=Labelled(seen=ledger.labelled[0], wrong=ledger.labelled[1]) if ledger.labelled else None,
         window=_window(newest) if newest else None,
         windows_seen=ledger.seen,
         windows_skipped=ledger.skipped or None,

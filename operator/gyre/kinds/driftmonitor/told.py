@@ -66,6 +66,15 @@ class Window(Schema):
     """How many of them were compared: a 20th of the reference at the most."""
 
 
+class Labelled(Schema):
+    """What labels have confirmed since the monitor began; objectives of type Accuracy count by it. It only grows."""
+
+    seen: BigCount
+    """Predictions whose label has come, in time or late."""
+    wrong: BigCount
+    """Of these, on the wrong side of one half."""
+
+
 class Quality(Schema):
     """What labels say."""
 
@@ -116,6 +125,8 @@ class DriftMonitorStatus(Status):
     """What is wrong with the data of the newest window, if anything."""
     quality: Quality | None = None
     """What labels say."""
+    labels: Labelled | None = None
+    """What labels have confirmed so far; absent where answers are no probabilities, or labels neither 0 nor 1."""
     window: Window | None = None
     """The newest window that was looked at."""
     windows_seen: Count | None = None

@@ -39,6 +39,12 @@ def described(entry: Entry) -> str:
     return f"{head}: as the reference; most suspect is {worst.feature} ({numbers})"
 
 
+def in_short(entry: Entry) -> str:
+    """What is wrong rather than different comes first: the drift that it makes is no news then."""
+    bug = entry.found.bug
+    return f"{bug.reason} of {bug.feature}: {bug.message} ({described(entry)})" if bug else described(entry)
+
+
 def span(entry: Entry) -> str:
     start, end = moment(entry.start), moment(entry.end)
     if start is None or end is None:

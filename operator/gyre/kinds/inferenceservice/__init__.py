@@ -6,7 +6,8 @@ Promises   a version no worse than the stable one is rolled back with probabilit
            the manifest; a version gets traffic only once it is ready, and goes only when the gateway sends it nothing more.
 Children   ConfigMap <name>-rollout (the ledger), KServe InferenceService <name>-<digest> per version, HTTPRoute <name>;
            with auth or rateLimit SecurityPolicy, BackendTrafficPolicy, ClientTrafficPolicy and (mtls) Gateway <name>;
-           with shadow Service and EndpointSlice <name>-shadow; with log Deployment and Service <name>-log
+           with shadow Service and EndpointSlice <name>-shadow; with log Deployment and Service <name>-log, and Secret
+           <name>-log-token unless there is another, or none wanted
 Never      trusts KServe's status; promotes without counts; reads its own status or a Secret; has two candidates at once.
 
     created ──▶ first version up ──▶ all traffic ──new version──▶ candidate up ──▶ 10 % ──▶ 25 % ──▶ 50 % ──▶ Promoted
@@ -29,6 +30,7 @@ Conditions   Ready, Available, RouteProgrammed, CanaryHealthy, MetricsAvailable,
     guarding                       reads of access                                    keysets          keys of tokens
     rulings                        why it ended                                      shadowing        where copies go
     logspec, logged                the prediction log                                collecting       its collector
+    tokens                         who may send to it
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from gyre.adapters.predictionlog import LOG_LABEL
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Grant, Kind, Object, Watch
+from gyre.kinds.inferenceservice import tokens, warning
 from gyre.kinds.inferenceservice.decide import decide
 from gyre.kinds.inferenceservice.desired import through
 from gyre.kinds.inferenceservice.model import InferenceService
@@ -47,7 +50,6 @@ from gyre.kinds.inferenceservice.names import SERVICE_LABEL
 from gyre.kinds.inferenceservice.observe import gather
 from gyre.kinds.inferenceservice.reasons import Reason
 from gyre.kinds.inferenceservice.status import CONDITIONS, summarize
-from gyre.kinds.inferenceservice.warning import policies
 
 
 def references(gis: InferenceService) -> Iterable[Ref]:
@@ -85,7 +87,7 @@ KIND = Kind(
     summarize=summarize,
     conditions=CONDITIONS,
     reasons=Reason,
-    policies=policies,
+    policies=lambda: (*warning.policies(), *tokens.policies()),
     owns=(
         gvks.CONFIG_MAP,
         gvks.KSERVE_SERVICE,
@@ -111,6 +113,7 @@ KIND = Kind(
         (gvks.POD, LOG_LABEL),
     ),
     grants=(
+        Grant(gvks.SECRET, ("create",)),  # the log's token, and `tokens.policies` allows no other
         Grant(gvks.PERSISTENT_VOLUME_CLAIM, ("get",)),
         Grant(gvks.CUSTOM_RESOURCE_DEFINITION, ("get",)),  # whether KServe is installed
         Grant(gvks.POD, ("list",)),  # the gateway's and KServe's, which are not ours to watch

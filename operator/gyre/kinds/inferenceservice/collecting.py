@@ -1,7 +1,8 @@
 """The collector of a service's prediction log, and how predictors find it. Pure.
 
 One pod, restarted in place and never doubled: two would have one journal. It has no token and no secret in its spec; keys come by
-reference. Whatever becomes of it, predictors go on: what they cannot tell it they count.
+reference. Without the token that senders show, a collector does not start; a predictor does, and finds it in a file as soon as
+there is one. Whatever becomes of it, predictors go on: what they cannot tell it they count.
 
 The agent of KServe, which logs for runtimes that are not ours, spells headers as Go does and takes the version from the pod's
 label `endpoint`, which KServe itself never sets (kserve/kserve v0.20.0 `pkg/logger/handler.go`, `agent_injector.go`).
@@ -17,8 +18,9 @@ from gyre.adapters.predictionlog import LOG_LABEL, LogView
 from gyre.api import gvks, restricted
 from gyre.api.effects import Manifest
 from gyre.api.kind import MANAGED_BY
+from gyre.kinds.inferenceservice import tokens
 from gyre.kinds.inferenceservice.ledger import Version
-from gyre.kinds.inferenceservice.logspec import Masking, PredictionLog
+from gyre.kinds.inferenceservice.logspec import LogAuth, Masking, PredictionLog
 from gyre.kinds.inferenceservice.model import InferenceService
 from gyre.kinds.inferenceservice.names import log_name
 from gyre.kinds.inferenceservice.parts import DEFAULT_IMAGE, OwnServer
@@ -27,6 +29,8 @@ PROGRAM: Final = ("/opt/venv/bin/python", "-m", "gyre_log")
 PORT: Final = 8080
 ROOT: Final = "/var/gyre/log"
 JOURNAL: Final = "/var/gyre/journal"
+MOUNTED: Final = "/var/gyre/log-token"
+"""A folder in a predictor's pod; a change of the Secret reaches the file in it by itself."""
 GRACE_SECONDS: Final = 45
 """It stores what it has within 20 s of SIGTERM."""
 STARTING_SECONDS: Final = 720
@@ -44,7 +48,19 @@ def told_of(gis: InferenceService) -> dict[str, str]:
     """Environment of our own server; empty when nothing is logged, so that no pod of such a service is another."""
     if gis.spec.log is None:
         return {}
-    return {"GYRE_LOG_URL": f"{address(gis)}/events", "GYRE_LOG_PERCENT": str(gis.spec.log.percent)}
+    told = {"GYRE_LOG_URL": f"{address(gis)}/events", "GYRE_LOG_PERCENT": str(gis.spec.log.percent)}
+    return {**told, "GYRE_LOG_TOKEN_FILE": f"{MOUNTED}/{tokens.KEY}"} if tokens.reference(gis) else told
+
+
+def token_of(gis: InferenceService) -> storage.Reach | None:
+    """The token as a predictor mounts it; it starts without where there is none."""
+    secret = tokens.reference(gis)
+    if secret is None:
+        return None
+    items = [{"key": secret["key"], "path": tokens.KEY}]
+    volume = {"name": "log-token", "secret": {"secretName": secret["name"], "items": items, "optional": True}}
+    mount = {"name": "log-token", "mountPath": MOUNTED, "readOnly": True}
+    return storage.Reach(MOUNTED, None, (volume,), (mount,))
 
 
 def agent(gis: InferenceService, version: Version, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -143,6 +159,7 @@ def _env(gis: InferenceService, log: PredictionLog, view: LogView, reach: storag
         **({"GYRE_S3_ENDPOINT": s3["endpoint"]} if "endpoint" in s3 else {}),
         **({"GYRE_S3_REGION": s3["region"]} if "region" in s3 else {}),
         "GYRE_LOG_PERCENT": str(log.percent),
+        "GYRE_LOG_AUTH": str(log.auth),
         "GYRE_LOG_MASKING": str(masking.mode),
         **({"GYRE_LOG_MASKING_FEATURES": "\n".join(masking.features)} if masking.features else {}),
         **({"GYRE_LOG_RETENTION_DAYS": str(log.retention.days)} if log.retention else {}),
@@ -152,4 +169,6 @@ def _env(gis: InferenceService, log: PredictionLog, view: LogView, reach: storag
     if masking.mode is Masking.HASH and masking.key_secret_ref:
         key = {"secretKeyRef": masking.key_secret_ref.to_dict()}
         entries.append({"name": "GYRE_LOG_MASKING_KEY", "valueFrom": key})
+    if log.auth is LogAuth.TOKEN:
+        entries.append({"name": "GYRE_LOG_TOKEN", "valueFrom": {"secretKeyRef": tokens.reference(gis)}})
     return [*entries, *reach.env]

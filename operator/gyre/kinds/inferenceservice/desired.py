@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gyre.adapters.kept import guarded
 from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.api import gvks
-from gyre.api.effects import Apply, Create, Effect, Manifest
+from gyre.api.effects import Apply, Effect, Manifest
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.inferenceservice import memory, protection, shadowing, splitting
 from gyre.kinds.inferenceservice.comparison import Compared
@@ -27,9 +28,7 @@ from gyre.kinds.inferenceservice.predictor import port_of, predictor
 def ledger_write(
     gis: InferenceService, ledger: Ledger, series: Sequence[Point], compared: Compared | None, seen: str | None
 ) -> Effect:
-    """The write that everything else waits for: refused when the ledger is not the one that was seen."""
-    manifest = rollout_config_map(gis, ledger, series, compared)
-    return Create(manifest) if seen is None else Apply(manifest, guard=seen)
+    return guarded(rollout_config_map(gis, ledger, series, compared), seen)
 
 
 def rollout_config_map(

@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from gyre.adapters.exposition import dropped_of
 from gyre.adapters.ownership import controller_uid
-from gyre.adapters.pods import PodView
+from gyre.adapters.pods import CONFIG_FAULTS, PodView
 from gyre.adapters.predictionlog import LOG_LABEL, Told
 from gyre.adapters.workloads import DeploymentView
 from gyre.api import gvks
 from gyre.api.conditions import Verdict, no, unknown, yes
 from gyre.api.effects import Apply, Delete, Effect, Ref
 from gyre.api.kind import Decision, Reader
-from gyre.kinds.inferenceservice import collecting
+from gyre.kinds.inferenceservice import collecting, tokens
 from gyre.kinds.inferenceservice.guarding import Owned
 from gyre.kinds.inferenceservice.model import InferenceService
-from gyre.kinds.inferenceservice.names import log_name
+from gyre.kinds.inferenceservice.names import log_name, token_name
 from gyre.kinds.inferenceservice.parts import OwnServer
 from gyre.kinds.inferenceservice.predictor import PORT
 from gyre.kinds.inferenceservice.reasons import Reason
@@ -44,6 +44,10 @@ class LogSeen:
     strangers: tuple[str, ...] = ()
     """Objects with the collector's name that somebody else owns."""
     deployment: DeploymentView | None = None
+    guarded: bool = False
+    """The Deployment wants a token, so its Secret was made before it."""
+    lacking: str = ""
+    """What the collector's container cannot start for want of, in the kubelet's words."""
     told: Told | None = None
     silent: str = ""
     """Why the collector has not told anything."""
@@ -52,7 +56,7 @@ class LogSeen:
 
 
 async def seen(reader: Reader, gis: InferenceService, backends: Iterable[Backend]) -> LogSeen:
-    owned, strangers, deployment = [], [], None
+    owned, strangers, deployment, guarded = [], [], None, False
     for gvk in (gvks.SERVICE, gvks.DEPLOYMENT):
         ref = Ref(gvk, gis.namespace, log_name(gis.name))
         obj = reader.get(ref)
@@ -61,17 +65,33 @@ async def seen(reader: Reader, gis: InferenceService, backends: Iterable[Backend
         if controller_uid(obj) == gis.uid:
             owned.append(Owned(ref, obj["metadata"]["uid"]))
             deployment = DeploymentView.of(obj) if gvk == gvks.DEPLOYMENT else deployment
+            guarded |= gvk == gvks.DEPLOYMENT and _wants(obj, tokens.reference(gis))
         else:
             strangers.append(str(ref))
-    found = LogSeen(tuple(owned), tuple(strangers), deployment)
+    found = LogSeen(tuple(owned), tuple(strangers), deployment, guarded)
     if gis.spec.log is None or strangers:
         return found
-    told, silent = await _collector(reader, gis)
-    return replace(found, told=told, silent=silent, dropped=await _dropped(reader, gis, backends))
+    pods = reader.labelled(gvks.POD, gis.namespace, LOG_LABEL, gis.name)
+    told, silent = await _collector(reader, pods)
+    dropped = await _dropped(reader, gis, backends)
+    return replace(found, told=told, silent=silent, lacking=_lacking(pods), dropped=dropped)
 
 
-async def _collector(reader: Reader, gis: InferenceService) -> tuple[Told | None, str]:
-    for obj in reader.labelled(gvks.POD, gis.namespace, LOG_LABEL, gis.name):
+def _wants(deployment: Mapping[str, Any], secret: Mapping[str, str] | None) -> bool:
+    """Whether its container gets this key of this Secret."""
+    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    entries = (entry for container in pod.get("containers") or () for entry in container.get("env") or ())
+    return secret is not None and any((e.get("valueFrom") or {}).get("secretKeyRef") == secret for e in entries)
+
+
+def _lacking(pods: Iterable[Mapping[str, Any]]) -> str:
+    views = (PodView.of(obj, attempt_label="", node_type_label="") for obj in pods)
+    stuck = (view.waiting_on(CONFIG_FAULTS) for view in views if not view.deleting)
+    return next((container.waiting_message for container in stuck if container), "")
+
+
+async def _collector(reader: Reader, pods: Iterable[Mapping[str, Any]]) -> tuple[Told | None, str]:
+    for obj in pods:
         view, address = PodView.of(obj, attempt_label="", node_type_label=""), (obj.get("status") or {}).get("podIP")
         if view.deleting or not view.ready or not address:
             continue
@@ -105,9 +125,16 @@ def _host(address: str) -> str:
 def effects(gis: InferenceService, log: LogSeen, backends: Iterable[Backend]) -> list[Effect]:
     """Written last, so that a collector that is refused keeps nothing else from being written."""
     if gis.spec.log is not None:
-        return [] if log.strangers else [Apply(manifest) for manifest in collecting.collector(gis)]
+        return [] if log.strangers else [*_token(gis, log), *map(Apply, collecting.collector(gis))]
     told_off = all(backend.converged for backend in backends if backend.template)
     return [Delete(owned.ref, owned.uid) for owned in log.owned] if told_off else []
+
+
+def _token(gis: InferenceService, log: LogSeen) -> list[Effect]:
+    """Nobody may ask whether the Secret is there, so it is seen by what hangs on it: it was made before a Deployment that wants
+    it, and it is gone when the kubelet says so."""
+    missing = f'"{token_name(gis.name)}" not found' in log.lacking
+    return [tokens.token(gis)] if tokens.made_by_us(gis) and (missing or not log.guarded) else []
 
 
 def looked_at_again(gis: InferenceService, decision: Decision) -> Decision:
@@ -138,7 +165,7 @@ def healthy(gis: InferenceService, log: LogSeen) -> Verdict | None:
     pods = f"kubectl -n {gis.namespace} get pods -l {LOG_LABEL}={gis.name}"
     told = log.told
     if told is None:
-        why = log.silent or (log.deployment.problem if log.deployment else "") or "no pod of it is ready"
+        why = log.silent or log.lacking or (log.deployment.problem if log.deployment else "") or "no pod of it is ready"
         message = f"the collector does not tell how it is: {why}; look at `{pods}`. Predictors go on, and count what they drop"
         return unknown(Reason.LOG_NOT_READABLE, message)
     if told.problem:

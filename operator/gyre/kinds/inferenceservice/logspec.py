@@ -59,9 +59,22 @@ class MaskingPolicy(
     """The key of the hash, with Hash."""
 
 
+class LogAuth(Term):
+    """Who may send events and labels."""
+
+    TOKEN = "Token", "who sends the token of a Secret: `Authorization: Bearer …`"
+    NONE = "None", "everybody who reaches the collector: keep others out with a NetworkPolicy"
+
+
 class PredictionLog(
     Schema,
     rules=(
+        Rule(
+            "!has(self.tokenSecretRef) || !has(self.auth) || self.auth == 'Token'",
+            "leave tokenSecretRef out, or set auth to Token",
+            field_path=".tokenSecretRef",
+            reason="FieldValueForbidden",
+        ),
         Rule(
             "self.uri.startsWith('s3://') || !(has(self.s3) || has(self.journalClaim))",
             "s3 and journalClaim are for a log in a bucket: leave them out, or give a uri s3://bucket/prefix",
@@ -85,6 +98,10 @@ class PredictionLog(
     """How to reach a bucket."""
     masking: MaskingPolicy = MaskingPolicy()
     """What of a request is kept."""
+    auth: LogAuth = LogAuth.TOKEN
+    """Who may send events and labels. KServe's agent cannot send a token: a runtime that is not gyre's needs None."""
+    token_secret_ref: SecretKeyRef | None = None
+    """With auth Token: a token of your own, 16 characters at least. Left out, gyre makes Secret <name>-log-token, key `token`."""
     retention: Annotated[Duration, Span("1d", "3650d")] | None = None
     """What is older than so many whole days goes; nothing ever when left out."""
     journal_claim: Subdomain | None = None

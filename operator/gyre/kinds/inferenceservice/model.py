@@ -47,6 +47,14 @@ class InferenceServiceSpec(
             reason="FieldValueForbidden",
         ),
         Rule(
+            "!has(self.log) || (has(self.log.auth) && self.log.auth == 'None') || !has(self.runtime) "
+            "|| !(has(self.runtime.kserve) || has(self.runtime.container))",
+            "KServe's agent, which logs for this runtime, cannot send a token: set log.auth to None, and keep others out with a "
+            "NetworkPolicy (docs/prediction-log.md)",
+            field_path=".log",
+            reason="FieldValueInvalid",
+        ),
+        Rule(
             "!has(self.ab) || !has(self.shadow) || self.ab.version != self.shadow.version",
             "one version cannot answer as arm B and be a shadow at once: name another version, or leave one of them out",
             field_path=".shadow",

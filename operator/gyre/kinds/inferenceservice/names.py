@@ -26,6 +26,11 @@ def log_name(service: str) -> str:
     return f"{service}-log"
 
 
+def token_name(service: str) -> str:
+    """The Secret with the token of the prediction log."""
+    return f"{service}-log-token"
+
+
 def predictor_name(service: str, digest: str) -> str:
     """KServe's InferenceService of one version: named by what it serves."""
     return f"{service}-{digest.removeprefix('sha256:')[:8]}"

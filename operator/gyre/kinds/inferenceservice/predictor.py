@@ -81,10 +81,11 @@ def _pods(gis: InferenceService, version: Version) -> dict[str, Any]:
     if isinstance(runtime, ServingRuntime):
         return common | _by_kserve(gis, version, runtime)
     reach = storage.reach(_reached(gis, place), volume="model", mount=MODELS, read_only=True) if place else None
-    return common | {
-        "containers": [_container(gis, version, runtime, reach)],
-        "volumes": [{"name": "tmp", "emptyDir": {}}, *(reach.volumes if reach else ())],
-    }
+    token = collecting.token_of(gis) if isinstance(runtime, OwnServer) else None
+    container = _container(gis, version, runtime, reach)
+    container["volumeMounts"] += [mount for more in (reach, token) if more for mount in more.mounts]
+    volumes = [volume for more in (reach, token) if more for volume in more.volumes]
+    return common | {"containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}, *volumes]}
 
 
 def _reached(gis: InferenceService, place: storage.Place) -> storage.Place:
@@ -115,10 +116,7 @@ def _container(
         **_probes(port, ready_path(gis), alive="/v2/health/live" if ours else None),
         "lifecycle": {"preStop": {"sleep": {"seconds": LEAVING_SECONDS}}},
         "securityContext": restricted.CONTAINER,
-        "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
-            *(reach.mounts if reach else ()),
-        ],
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
     }
 
 

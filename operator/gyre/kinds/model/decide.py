@@ -10,9 +10,11 @@ from typing import Final, TypeAlias
 from gyre.api.kind import Decision
 from gyre.api.objective import Goal
 from gyre.kinds.model import doings
+from gyre.kinds.model.desired import job_name
 from gyre.kinds.model.model import Model
 from gyre.kinds.model.observe import Observed
 from gyre.kinds.model.reasons import Reason
+from gyre.kinds.model.standing import champion_of, ledger_of, withdrawn
 
 Rule: TypeAlias = Callable[[Model, Observed], Decision | None]
 
@@ -50,7 +52,21 @@ def versioned(model: Model, seen: Observed) -> Decision:
     latest = f", the latest is {seen.latest.name}" if seen.latest else ""
     leader = best(model, seen)
     ranked = f", the best is {leader[0]}" if leader else ""
-    return Decision.settled(Reason.VERSIONED, f"{count} version{'' if count == 1 else 's'}{latest}{ranked}")
+    counted = f"{count} version{'' if count == 1 else 's'}{latest}{ranked}"
+    return Decision.settled(Reason.VERSIONED, f"{counted}{_gone_back(model, seen)}{_training(model, seen)}")
+
+
+def _gone_back(model: Model, seen: Observed) -> str:
+    """Why the champion is not the best."""
+    ledger = ledger_of(seen)
+    out, leader = withdrawn(ledger, seen), champion_of(model, seen, ledger)
+    return f"; {out[0].version} was taken back, so the champion is {leader.name}" if out and leader else ""
+
+
+def _training(model: Model, seen: Observed) -> str:
+    last = ledger_of(seen).last
+    runs = last is not None and not last.outcome
+    return f"; TrainingJob {job_name(model.name, last.number)} trains it anew ({last.trigger})" if last and runs else ""
 
 
 def best(model: Model, seen: Observed) -> tuple[str, Decimal] | None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gyre.adapters.deletion import refuse_while
+from gyre.adapters.kept import config_map, guarded
 from gyre.api import gvks
-from gyre.api.effects import Apply, Create, Effect, Manifest
+from gyre.api.effects import Effect, Manifest
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.model import ledger as memory
 from gyre.kinds.model.ledger import Ledger, Run
@@ -34,14 +35,7 @@ def ledger_name(model: str) -> str:
 
 
 def ledger_write(model: Model, ledger: Ledger, seen: str | None) -> Effect:
-    """Refused when the ledger is not the one that was seen: nothing that follows is done on a stale view."""
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": _metadata(model, ledger_name(model.name)),
-        "data": memory.to_data(ledger),
-    }
-    return Create(manifest) if seen is None else Apply(manifest, guard=seen)
+    return guarded(config_map(_metadata(model, ledger_name(model.name)), memory.to_data(ledger)), seen)
 
 
 def job_name(model: str, number: int) -> str:

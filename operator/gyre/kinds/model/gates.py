@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from gyre.api.durations import format_duration
 from gyre.kinds.model.calls import Call
 from gyre.kinds.model.ledger import Ledger
 from gyre.kinds.model.observe import Observed
@@ -61,7 +62,11 @@ def cooldown(retrain: Retrain, seen: Observed, ledger: Ledger, call: Call, now: 
     left = min((until - now).total_seconds(), retrain.cooldown.total_seconds())  # a clock that was set back
     when = until.strftime("%Y-%m-%d %H:%M UTC")
     return (
-        (Reason.COOLDOWN, f"the last one began less than {retrain.cooldown} ago: not before {when}", left)
+        (
+            Reason.COOLDOWN,
+            f"the last one began less than {format_duration(retrain.cooldown)} ago: not before {when}",
+            left,
+        )
         if left > 0
         else None
     )

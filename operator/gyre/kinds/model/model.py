@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from gyre.api import gvks
 from gyre.api.fields import BigCount, Digest, Line, Number, Text, Time, Word, clipped
-from gyre.api.markers import Column, ListType, MaxItems, MaxLength, Rule
+from gyre.api.markers import Column, ListType, MaxItems, MaxLength, Rule, condition_column
 from gyre.api.objective import Goal
 from gyre.api.schema import Resource, Schema, Status
 from gyre.api.terms import Term
@@ -190,13 +190,16 @@ class Model(
     short=("mdl",),
     columns=(
         Column("Versions", ".status.versions", type="integer"),
+        Column("Champion", ".status.champion.name", description="What services that track it serve"),
         Column("Latest", ".status.latest.name"),
         Column("Metric", ".status.headline"),
-        Column("Champion", ".status.champion.name", priority=1),
         Column("Best", ".status.best.name", priority=1),
         Column("Retrained", ".status.retrain.lastTime", type="date", priority=1),
+        Column("Outcome", ".status.retrain.lastOutcome", priority=1),
+        Column("Suppressed", ".status.retrain.suppressed[0].reason", priority=1),
         Column("Risk", ".spec.risk", priority=1),
         Column("Owner", ".spec.owner", priority=1),
+        condition_column("Message", "Ready", show="message", priority=1),
     ),
     rules=(
         Rule(

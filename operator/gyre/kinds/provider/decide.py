@@ -56,7 +56,9 @@ def priced(provider: Provider, seen: Observed, now: datetime) -> Decision:
     if not count:
         message = f"no node has the labels of spec.nodeSelector ({len(seen.nodes)} in the cluster)"
         return Decision.settled(Reason.NO_NODES, message, after=wait(provider, now))
-    message = f"{count} node{'' if count == 1 else 's'} priced in {provider.spec.currency}"
+    gaps = [(node.name, why) for node in chosen(provider, seen) if (why := lacking(node, seen, now))]
+    gap = f", {len(gaps)} of them not wholly: {gaps[0][0]}: {gaps[0][1]}" if gaps else ""
+    message = f"{count} node{'' if count == 1 else 's'} priced in {provider.spec.currency}{gap}"
     return Decision.settled(Reason.PRICED, message, after=wait(provider, now))
 
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from gyre.api import gvks
 from gyre.api.fields import Count, Currency, Labels, LabelValue, Time, clipped
-from gyre.api.markers import Column, ListType, MaxItems, MaxLength, MinItems, Rule
+from gyre.api.markers import Column, ListType, MaxItems, MaxLength, MinItems, Rule, condition_column
 from gyre.api.model import Schema
 from gyre.api.resource import Resource as Root
 from gyre.api.resource import Status
@@ -113,8 +113,10 @@ class Provider(
     columns=(
         Column("Currency", ".spec.currency"),
         Column("Nodes", ".status.nodes", type="integer"),
-        Column("Unpriced", '.status.conditions[?(@.type=="NodesPriced")].reason'),
+        Column("Unpriced", ".status.unpriced[0].node", description="The first node of the cluster without a price"),
         Column("Next-Change", ".status.nextChange", priority=1),
+        condition_column("Why-Unpriced", "NodesPriced", show="message", priority=1),
+        condition_column("Message", "Ready", show="message", priority=1),
     ),
 ):
     """What computing costs: a price list for the nodes that its labels choose."""

@@ -62,7 +62,7 @@ def measure(objective: Objective, readings: Readings, known: str) -> Measure:
             monitor = objective.monitor_ref.name if objective.monitor_ref else ""
             if monitor in readings.labels:
                 return Measure(objective, f"Accuracy/{monitor}")
-            fix = "create it with spec.labels, and send labels by request id"
+            fix = "see kubectl get dm; it does once a window was judged, for answers that are probabilities, and labels 0 or 1"
             message = f"DriftMonitor {monitor!r} does not count labels (status.labels): {fix}"
             return Measure(objective, f"Accuracy/{monitor}", None, Reason.LABELS_MISSING, message)
         case _:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gyre.adapters.gateway import cluster_prefix
+from gyre.adapters.kept import config_map, guarded
 from gyre.api import gvks
-from gyre.api.effects import Apply, Create, Effect, Manifest
+from gyre.api.effects import Effect, Manifest
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.servicelevelobjective import ledger as memory
 from gyre.kinds.servicelevelobjective.ledger import Ledger
@@ -27,14 +28,7 @@ def ledger_name(slo: str) -> str:
 
 
 def ledger_write(slo: ServiceLevelObjective, ledger: Ledger, seen: str | None) -> Effect:
-    """Refused when the ledger is not the one that was seen."""
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": _metadata(slo, ledger_name(slo.name)),
-        "data": memory.to_data(ledger),
-    }
-    return Create(manifest) if seen is None else Apply(manifest, guard=seen)
+    return guarded(config_map(_metadata(slo, ledger_name(slo.name)), memory.to_data(ledger)), seen)
 
 
 def prometheus_rule(slo: ServiceLevelObjective, edges: Mapping[str, float]) -> Manifest:

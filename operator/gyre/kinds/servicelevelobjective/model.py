@@ -153,6 +153,7 @@ class ServiceLevelObjective(
         Column("Objective", ".status.budget.objective"),
         Column("Remaining", ".status.budget.remaining"),
         Column("Burn", ".status.budget.burn"),
+        Column("Exhausted", ".status.exhaustedSince", type="date", description="How long the budget has been spent"),
         Column("Service", ".spec.serviceRef.name", priority=1),
         Column("On-Exhausted", ".spec.onExhausted", priority=1),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1),

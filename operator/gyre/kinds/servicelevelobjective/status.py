@@ -43,7 +43,8 @@ def counts(facts: Facts) -> Verdict | None:
         return None
     if readings.problem:
         return no(Reason.COUNTS_UNAVAILABLE, readings.problem)
-    return yes(Reason.COUNTS_AVAILABLE, f"{len(readings.proxies)} gateway pods have answered")
+    count = len(readings.proxies)
+    return yes(Reason.COUNTS_AVAILABLE, f"{count} gateway pod{' has' if count == 1 else 's have'} answered")
 
 
 def burning(facts: Facts) -> Verdict | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gyre.adapters import run
+from gyre.adapters.kept import guarded
 from gyre.adapters.run import Progress
 from gyre.api.effects import Apply, Create, Effect
 from gyre.api.kind import MANAGED_BY
@@ -24,9 +25,7 @@ FLAVOUR: Final = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?")
 
 
 def ledger_write(job: TrainingJob, ledger: Ledger, seen: str | None) -> Effect:
-    """The write that everything else waits for: refused when the ledger is not the one that was seen."""
-    manifest = run_config_map(job, ledger)
-    return Create(manifest) if seen is None else Apply(manifest, guard=seen)
+    return guarded(run_config_map(job, ledger), seen)
 
 
 def run_config_map(job: TrainingJob, ledger: Ledger) -> dict[str, Any]:
