@@ -54,14 +54,17 @@ class Log:
         masked: str = "None",
         probability: Any = None,
         seed: int = 0,
+        minutes: tuple[int, int] = (0, 60),
         **change: Any,
     ) -> list[str]:
-        """Predictions in the hour `at` after START; `change`: columns to put in the place of the rows' own, None to leave out."""
+        """Predictions in the hour `at` after START, or between two `minutes` of it; `change`: columns to put in the place of the
+        rows' own, None to leave out."""
         ids = [
             hashlib.md5(f"{at}/{seed}/{n}".encode(), usedforsecurity=False).hexdigest() + "-0" for n in range(len(rows))
         ]
         when = START + at * HOUR
-        times = [when + timedelta(seconds=3599 * n / max(1, len(rows))) for n in range(len(rows))]
+        begin, length = 60 * minutes[0], 60 * (minutes[1] - minutes[0]) - 1
+        times = [when + timedelta(seconds=begin + length * n / max(1, len(rows))) for n in range(len(rows))]
         late = (rows["arr_delay"] > 15).to_numpy(np.float64)
         p = probability if probability is not None else np.clip(0.2 + 0.1 * late, 0, 1)
         columns: dict[str, Any] = {

@@ -229,6 +229,20 @@ def test_a_span_of_the_log_is_a_reference_and_its_answers_are_judged_too(log: Lo
     assert told["worst"][0]["feature"] == "prediction"
 
 
+def test_a_reference_of_this_hour_stays_the_same_while_the_hour_goes_on(log: Log, job: Job):
+    quarter = {"window": {"from": START.isoformat(), "to": (START + HOUR / 4).isoformat()}}
+    log.hour(0, month(1)[:12_000])
+    log.hour(1, month(1)[12_000:14_000])
+    job(1, quarter)
+    later = log.hour(0, month(1)[14_000:16_000], seed=1, minutes=(20, 60))
+    assert len(later) == 2_000
+    job(1, quarter)
+    assert len(list(log.kept.glob("reference-*.json"))) == 1
+    log.hour(0, month(1)[16_000:17_000], seed=2, minutes=(0, 10))
+    job(1, quarter)
+    assert len(list(log.kept.glob("reference-*.json"))) == 2
+
+
 def test_the_answers_of_another_version_are_not_compared(log: Log, job: Job):
     log.hour(0, month(1)[:6_000], probability=np.random.default_rng(1).beta(2, 6, 6_000))
     log.hour(1, month(1)[6_000:8_000], version="v2", probability=np.random.default_rng(3).beta(3, 5, 2_000))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -71,6 +71,33 @@ def parts_of(names: Iterable[str], span: Span, *, labels: bool) -> list[str]:
     return [
         name for name, match in found if match and bool(match["labels"]) is labels and first <= match["hour"] <= last
     ]
+
+
+def parts_within(log: Store, names: Iterable[str], span: Span) -> list[str]:
+    """The parts with predictions of the span, as far as their footers tell: only those of its first and last hour are asked.
+    Raises DriftError."""
+    found = []
+    for part in parts_of(names, span, labels=False):
+        match = PART.fullmatch(part)
+        hour = datetime.strptime(match["hour"] if match else "", HOUR).replace(tzinfo=UTC)
+        inside = span.start <= hour and hour + timedelta(hours=1) <= span.end
+        if inside or _overlaps(log, part, span):
+            found.append(part)
+    return found
+
+
+def _overlaps(log: Store, part: str, span: Span) -> bool:
+    """True where the footer does not tell."""
+    try:
+        with log.files.open_input_file(f"{log.folder}/{part}") as source:
+            footer = pq.ParquetFile(source).metadata
+            place = footer.schema.names.index("time")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DriftError("Unreadable", f"{log.uri}/{part}: {error}; is it whole?") from error
+    told = [footer.row_group(group).column(place).statistics for group in range(footer.num_row_groups)]
+    if not told or not all(one is not None and one.has_min_max for one in told):
+        return True
+    return bool(min(one.min for one in told) < span.end and max(one.max for one in told) >= span.start)
 
 
 def predictions(log: Store, names: Sequence[str], span: Span, wanted: Mapping[str, FeatureType]) -> Predictions:

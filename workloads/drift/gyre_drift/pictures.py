@@ -74,13 +74,18 @@ def over_time(windows: Sequence[Mapping[str, Any]]) -> bytes | None:
     judged = [window for window in windows if window["findings"]]
     if not judged:
         return None
-    times = [float(date2num(moment(window["to"]))) for window in judged]
+    begins, ends = ([float(date2num(moment(window[side]))) for window in judged] for side in ("from", "to"))
+    times = [(begin + end) / 2 for begin, end in zip(begins, ends, strict=True)]
     statistic = [window["findings"][0]["statistic"] for window in judged]
     threshold = [window["findings"][0]["threshold"] for window in judged]
     with rc_context(STYLE):
         figure = Figure(figsize=(4.2 * ACROSS, 3.6), dpi=110, layout="constrained")
         axis = figure.subplots()
-        axis.plot(times, threshold, color=INK, linestyle="--", linewidth=1, label="threshold", drawstyle="steps-mid")
+        axis.hlines(threshold, begins, ends, color=INK, linestyle="--", linewidth=1, label="threshold")
+        width = ends[-1] - begins[-1]
+        axis.set_xlim(
+            begins[0] - width / 2, ends[-1] + width / 2
+        )  # of one window alone matplotlib would show four years
         axis.plot(times, statistic, color=CALM, linewidth=1, zorder=1)
         for colour, label, wanted in ((CALM, "quiet", False), (BAD, "drifted", True)):
             places = [at for at, window in enumerate(judged) if bool(window["drifted"]) is wanted]
@@ -105,6 +110,7 @@ def over_time(windows: Sequence[Mapping[str, Any]]) -> bytes | None:
             )
         if max(statistic) > 20 * max(threshold):
             axis.set_yscale("symlog", linthresh=2 * max(threshold))
+        axis.set_ylim(bottom=min(0.0, *statistic))
         locator = AutoDateLocator(minticks=3, maxticks=9)
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))

@@ -88,7 +88,7 @@ def known(plan: Plan, place: Store, service: Store, names: Sequence[str], logged
         raise DriftError(
             "UnknownFeature", "the log has no feature to compare: name them in spec.features, or see how it is masked"
         )
-    key = _key(plan, types, names)
+    key = _key(plan, types, service, names)
     rows = _dataset_rows if isinstance(plan.reference, DatasetReference) else _log_rows
     kept = place.read_json(f"reference-{key}.json")
     if kept is not None:
@@ -128,13 +128,15 @@ def _from_json(key: str, kept: Mapping[str, Any], columns: Callable[[], Columns]
     )
 
 
-def _key(plan: Plan, types: Mapping[str, FeatureType], names: Sequence[str]) -> str:
-    """Names what a reference is made of: the digest of a Dataset's version, or the parts of the log, whose names are digests."""
+def _key(plan: Plan, types: Mapping[str, FeatureType], service: Store, names: Sequence[str]) -> str:
+    """Names what a reference is made of: the digest of a Dataset's version, or the parts of the log, whose names are digests.
+
+    Only parts with rows of that time: in the hour that is being written others come all the time, and each would begin anew."""
     if isinstance(plan.reference, DatasetReference):
         source: list[Any] = ["dataset", plan.reference.digest]
     else:
         span = plan.reference
-        source = ["log", span.start.isoformat(), span.end.isoformat(), log.parts_of(names, span, labels=False)]
+        source = ["log", span.start.isoformat(), span.end.isoformat(), log.parts_within(service, names, span)]
     text = json.dumps([FORMAT, source, sorted((name, type.value) for name, type in types.items())])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
