@@ -27,7 +27,9 @@ from gyre_train.hub import Line
 
 log = logging.getLogger("gyre.loop")
 
-AGREE_SECONDS: Final = 0.5  # how often the ranks agree; also how long a command may wait for its step
+AGREE_SECONDS: Final = (
+    0.5  # how often the ranks agree; a command waits for two agreements: one asks, the next has the answer
+)
 LOOK_SECONDS: Final = 1.0  # how often they ask Ray for a notice of preemption; as often as Ray itself looks
 SPACING_SECONDS: Final = 2.0  # between two checkpoints by time: Ray takes one report per poll of its controller
 GRACE_SECONDS: Final = 25.0  # a notice without a deadline: Kubernetes gives 30 s by default
@@ -104,8 +106,8 @@ class Steps:
     def _plan(self, done: int) -> dict[str, Any]:
         """Rank 0's decision."""
         now = time.monotonic()
+        wanted = self._line.wanted()  # the answer to what was said half a second ago
         self._say(done)
-        wanted = self._line.wanted()
         new = {kind: given for kind, given in wanted.items() if given and given not in self._done}
         self._done.update(given for given in new.values() if given)
         every = self._policy.every_steps
