@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e import manifests
@@ -113,9 +114,9 @@ def seeded(place: Place) -> Place:
     return place
 
 
-def run_shell(place: Place, name: str, command: str) -> str:
-    """Run a command on the claim in a pod; what it printed."""
-    place.apply(manifests.shell(name, command))
+def run_shell(place: Place, name: str, command: str, **more: Any) -> str:
+    """Run a command on the claim in a pod; what it printed. `more`: of manifests.shell."""
+    place.apply(manifests.shell(name, command, **more))
 
     def over() -> Object | None:
         pod = place.find(gvks.POD, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,15 @@ def claim(name: str = CLAIM, size: str = "1Gi") -> Object:
     }
 
 
-def shell(name: str, command: str, *, image: str = WORKLOAD_IMAGE, claim_name: str = CLAIM) -> Object:
+def shell(
+    name: str,
+    command: str,
+    *,
+    image: str = WORKLOAD_IMAGE,
+    claim_name: str = CLAIM,
+    read_only: bool = False,
+    env: Sequence[Object] = (),
+) -> Object:
     """A pod that runs a command on the claim (at /work) and ends."""
     return {
         "apiVersion": "v1",
@@ -56,7 +65,8 @@ def shell(name: str, command: str, *, image: str = WORKLOAD_IMAGE, claim_name: s
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["/bin/sh", "-ec", command],
                     "securityContext": UNPRIVILEGED,
-                    "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+                    "env": list(env),
+                    "volumeMounts": [{"name": "work", "mountPath": "/work", "readOnly": read_only}],
                 }
             ],
             "volumes": [{"name": "work", "persistentVolumeClaim": {"claimName": claim_name}}],
