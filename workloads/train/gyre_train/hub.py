@@ -49,8 +49,8 @@ class Line:
     """A sender's end. Without a hub (plain Python, a test) posts go nowhere and nothing is wanted.
 
     One post at a time is an asked one: its answer is waited for, however many are posted meanwhile. Were it always the newest
-    post, `wanted` would look for an answer a moment after it was asked for, and find one hardly ever (with Ray 2.60.0 on two cores:
-    2 times of 100 while the machine was idle, 17 while it was busy).
+    post, `wanted` would look for an answer a moment after it was asked for, and find one hardly ever (with Ray 2.60.0: 2 times
+    of 100 on an idle machine of two cores, 17 on a busy one).
     """
 
     def __init__(self, handle: Any | None = None) -> None:
