@@ -2,7 +2,7 @@
 
     logged.py model FOLDER                    an ONNX artifact; its digest is printed
     logged.py ask PLAN                        {"blocks": [{"name", "url", "host", "model", "seconds"}], "rate", "bytes", "out"}
-    logged.py label URL ASKED                 one label for each answer in the file that `ask` wrote; token in LOG_TOKEN
+    logged.py label URL ASKED                 a label for each answer in the file of `ask`; token: LOG_TOKEN
     logged.py sums ROOT SERVICE ASKED         Parquet against that file; ROOT as in spec.log.uri, or a folder
 
 `ask` is an open loop: request n of a block leaves when it is due, whether earlier ones were answered or not; each is sent once,
