@@ -96,13 +96,15 @@ def callers(address: str, host: str) -> dict[str, Any]:
     command = (
         f"exec python -m gyre_data replay --path /data {parts} --scale month=07:distance=1.609344 --align 60 "
         f"--url http://{address} --host {host} --model flights --rate {RATE} --rows {ROWS} --seconds 60 --every 5 "
-        f"--labels http://flights-log.{NAMESPACE}.svc/labels --labels-after {LABELS_AFTER} --truth arr_delay --above 15"
+        f"--labels http://flights-log.{NAMESPACE}.svc/labels --labels-after {LABELS_AFTER} --truth arr_delay --above 15 "
+        '--labels-header "Authorization=Bearer $LOG_TOKEN"'
     )
+    token = {"secretKeyRef": {"name": "flights-log-token", "key": "token"}}
     volumes = {
         "data": {"persistentVolumeClaim": {"claimName": "flights-year-data", "readOnly": True}},
         "runs": {"persistentVolumeClaim": {"claimName": "gyre-runs", "readOnly": True}},
     }
-    return pod_of(CALLERS, command, volumes, memory="768Mi")
+    return pod_of(CALLERS, command, volumes, memory="768Mi", env=[{"name": "LOG_TOKEN", "valueFrom": token}])
 
 
 def account(say: Narrator) -> None:

@@ -222,7 +222,9 @@ def collector_away(place: Place, name: str = SERVICE) -> Iterator[None]:
 def label(place: Place, name: str = SERVICE) -> Object:
     """One label for each answer, by the id in the answer."""
     url = f"http://{name}-log.{place.name}.svc/labels"
-    found: dict[str, Any] = json.loads(run_shell(place, "label", script("label", url, ASKED), read_only=True))
+    token = {"name": "LOG_TOKEN", "valueFrom": {"secretKeyRef": {"name": f"{name}-log-token", "key": "token"}}}
+    command = script("label", url, ASKED)
+    found: dict[str, Any] = json.loads(run_shell(place, "label", command, read_only=True, env=[token]))
     return found
 
 

@@ -2,7 +2,7 @@
 
     logged.py model FOLDER                    an ONNX artifact; its digest is printed
     logged.py ask PLAN                        {"blocks": [{"name", "url", "host", "model", "seconds"}], "rate", "bytes", "out"}
-    logged.py label URL ASKED                 one label for each answer in the file that `ask` wrote
+    logged.py label URL ASKED                 a label for each answer in the file of `ask`; token: LOG_TOKEN
     logged.py sums ROOT SERVICE ASKED         Parquet against that file; ROOT as in spec.log.uri, or a folder
 
 `ask` is an open loop: request n of a block leaves when it is due, whether earlier ones were answered or not; each is sent once,
@@ -125,7 +125,8 @@ def label(url: str, asked: str) -> None:
     accepted: Counter[str] = Counter()
     for first in range(0, len(labels), LABELS_AT_ONCE):
         content = json.dumps(labels[first : first + LABELS_AT_ONCE]).encode()
-        request = urllib.request.Request(url, content, {"content-type": "application/json"})  # noqa: S310 - http
+        headers = {"content-type": "application/json", "authorization": f"Bearer {os.environ['LOG_TOKEN']}"}
+        request = urllib.request.Request(url, content, headers)  # noqa: S310 - http
         with urllib.request.urlopen(request, timeout=30) as answered:  # noqa: S310
             accepted.update(json.loads(answered.read()))
     say(labels=len(labels), **accepted)
