@@ -1,7 +1,8 @@
 """PersistentVolumeClaims as disks that cost money: how much is asked for, for whom, from when until when.
 
-A claim is somebody's by its own account labels (`gyre.dev/project`, `team`, `cost-center`): one without is not gyre's business.
-It counts once it is bound, from its creation on, until it is told to go, whether anything mounts it or not. Never raises.
+A claim is gyre's business when gyre made it (for a Dataset), or when it has an account label (`gyre.dev/project`, `team`,
+`cost-center`): others are somebody else's. It counts once it is bound, from its creation on, until it is told to go, whether
+anything mounts it or not. Never raises.
 
 A disk is on no node, so its price is that of the Provider of the node that its first pod was put on, where the claim says so and
 that Provider prices storage, or else of the only Provider that does. With several nobody knows which.
@@ -16,6 +17,7 @@ from typing import Any, Final
 from gyre.adapters.pods import moment
 from gyre.adapters.prices import NodeTerms, place_of
 from gyre.api.accounts import ACCOUNT_LABELS, COST_CENTER, PROJECT, TEAM
+from gyre.api.kind import MANAGED_BY
 from gyre.api.quantities import parse_quantity
 from gyre.cost.bill import EXACT, Owner
 from gyre.cost.prices import Book, Place, Resource
@@ -49,7 +51,7 @@ def disks(
 
 def accounted(claim: Mapping[str, Any]) -> bool:
     labels = (claim.get("metadata") or {}).get("labels") or {}
-    return any(labels.get(label) for label in ACCOUNT_LABELS)
+    return labels.get(MANAGED_BY) == "gyre" or any(labels.get(label) for label in ACCOUNT_LABELS)
 
 
 def what_is_kept(claim: Mapping[str, Any]) -> object:

@@ -57,6 +57,11 @@ def test_what_is_no_disk_or_nobodys_or_not_priced_is_not_there():
     assert list(disks([claim()], {}, Book((PriceList("a", "EUR"),)))) == []
 
 
+def test_one_that_gyre_made_is_its_business_on_whoevers_account():
+    (disk,) = disks([claim(labels={"app.kubernetes.io/managed-by": "gyre"})], {}, book("a"))
+    assert (disk.owner.name, disk.owner.team) == ("data", "")
+
+
 def test_only_what_has_to_do_with_money_is_told():
     assert what_is_kept(claim()) == what_is_kept(claim(annotations={"a": "b"}, resourceVersion="7"))
     changed = (claim(size="30Gi"), claim("Lost"), claim(deletionTimestamp=TEN), claim(uid="v"))
