@@ -212,7 +212,23 @@ def rollout_plot(what: str, namespace: str, out: Path) -> None:
 
 @main.group()
 def cost() -> None:
-    """What was spent: the ledgers of CostBudgets as files."""
+    """What was spent: the ledgers of CostBudgets, shown or as files."""
+
+
+@cost.command("show")
+@click.argument("budget")
+@click.option(
+    "--by", type=click.Choice(["project", "team", "cost-center", "kind", "object"]), default="object", show_default=True
+)
+@click.option("--from", "first", metavar="YYYY-MM", help="The first month. Default: the first in the ledger.")
+@click.option("--to", "last", metavar="YYYY-MM", help="The last month. Default: the last in the ledger.")
+def cost_show(budget: str, by: str, first: str | None, last: str | None) -> None:
+    """What a CostBudget paid for, and what was used of it."""
+    from rich.console import Console
+
+    from gyre.money.show import show
+
+    Console().print(_said(show(budget, by=by, first=first, last=last)))
 
 
 @cost.command("export")

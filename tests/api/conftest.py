@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 from tests.api.actors import Team
 from tests.api.apiserver import ApiServer, binaries
+from tests.api.budgeting import MONEY, body
 from tests.api.cluster import Cluster
 from tests.api.install import install, operator_kubeconfig
 from tests.api.running import Operator, forget_leader
+
+from gyre.api.effects import Ref
+from gyre.api.gvks import COST_BUDGET
 
 _number = itertools.count(1)
 
@@ -99,3 +103,14 @@ def replicas(server: ApiServer, cluster: Cluster) -> Iterator[Replicas]:
 def operator(replicas: Replicas) -> Operator:
     """The operator, running and leading."""
     return replicas.one()
+
+
+@pytest.fixture
+def budget(cluster: Cluster, namespace: str, replicas: Replicas) -> Iterator[Ref]:
+    """A CostBudget of this namespace alone, and no operator."""
+    replicas.none()
+    ref = Ref(COST_BUDGET, "", f"budget-{namespace}")
+    scope = {"namespaces": [namespace], "labels": {"gyre.dev/team": "a"}}
+    cluster.create(COST_BUDGET, body(COST_BUDGET, ref.name, {**MONEY, "timeZone": "Europe/Berlin", "scope": scope}))
+    yield ref
+    cluster.delete(ref)

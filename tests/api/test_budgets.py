@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests import make
 from tests.api.apiserver import until
+from tests.api.budgeting import CPU, MINE, MONEY, PRICED, body, refused, says, stamp
 from tests.api.cluster import Cluster, Refused
 from tests.api.conftest import Replicas
 from tests.api.running import NAMESPACE as SYSTEM
 
 from gyre.api.effects import Ref
-from gyre.api.gvks import CONFIG_MAP, COST_BUDGET, NODE, POD, PROVIDER, TRAINING_JOB
+from gyre.api.gvks import CONFIG_MAP, COST_BUDGET, NODE, POD, PROVIDER
 
-CPU = {"resource": "CPU", "amount": "1.5"}
-PRICED: dict[str, Any] = {"currency": "EUR", "prices": [CPU, {"resource": "Memory", "amount": "0.00000000001"}]}
-MONEY: dict[str, Any] = {"amount": "100", "currency": "EUR"}
 NEW_YEAR = "2027-01-01T00:00:00Z"
 
 # what is wrong → (kind, spec, field, words of the answer)
@@ -99,19 +95,6 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str, str]] = {
 }
 
 
-def body(gvk: Any, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": gvk.api_version, "kind": gvk.kind, "metadata": {"name": name}, "spec": spec}
-
-
-def job(namespace: str, name: str = "flights", labels: dict[str, str] | None = None) -> dict[str, Any]:
-    made = body(TRAINING_JOB, name, {**make.training_job()["spec"], "suspend": True})
-    return {**made, "metadata": {"name": name, "namespace": namespace, "labels": labels or {}}}
-
-
-def stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 @pytest.mark.parametrize("wrong", REFUSED)
 def test_it_is_refused_with_the_field_and_what_to_do(cluster: Cluster, wrong: str):
     gvk, spec, field, words = REFUSED[wrong]
@@ -128,38 +111,6 @@ def test_what_the_books_are_kept_by_cannot_change(cluster: Cluster, budget: Ref,
     with pytest.raises(Refused) as refused:
         cluster.patch(budget, {"spec": {field: value}})
     assert "cannot be changed after creation" in refused.value.message
-
-
-@pytest.fixture
-def budget(cluster: Cluster, namespace: str, replicas: Replicas) -> Iterator[Ref]:
-    """A CostBudget of this namespace alone, and no operator."""
-    replicas.none()
-    ref = Ref(COST_BUDGET, "", f"budget-{namespace}")
-    scope = {"namespaces": [namespace], "labels": {"gyre.dev/team": "a"}}
-    cluster.create(COST_BUDGET, body(COST_BUDGET, ref.name, {**MONEY, "timeZone": "Europe/Berlin", "scope": scope}))
-    yield ref
-    cluster.delete(ref)
-
-
-MINE = {"gyre.dev/team": "a"}
-
-
-def says(cluster: Cluster, budget: Ref, **status: Any) -> None:
-    """What the operator would have written before it stopped."""
-    cluster.patch(budget, {"status": {"observedGeneration": 1, **status}}, subresource="status")
-
-
-def refused(cluster: Cluster, namespace: str, labels: dict[str, str]) -> str:
-    """The words of the refusal; empty when the job was taken."""
-    try:
-        cluster.request(
-            "POST",
-            f"/apis/{TRAINING_JOB.api_version}/namespaces/{namespace}/{TRAINING_JOB.plural}?dryRun=All",
-            job(namespace, labels=labels),
-        )
-    except Refused as no:
-        return no.message
-    return ""
 
 
 def test_a_spent_budget_refuses_new_jobs_with_the_operator_stopped_and_says_what_to_do(

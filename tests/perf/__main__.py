@@ -24,7 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.api.apiserver import REPOSITORY
-from tests.perf import burst, cost, cost_anomalies, drift_tables, latency, settled, statistics_tables
+from tests.perf import burst, cost, cost_anomalies, cost_usage, drift_tables, latency, settled, statistics_tables
 from tests.perf.bench import Bench, stage
 
 OUT = REPOSITORY / "build" / "perf.json"
@@ -53,7 +53,9 @@ def main() -> None:
         written({"drift": result})
     if options.what in ("all", "cost"):
         result, wrong = cost.main(console)
-        written({"cost": {**result, "anomalies": cost_anomalies.main(console)}})
+        used, inexact = cost_usage.main(console)
+        wrong += inexact
+        written({"cost": {**result, "usage": used, "anomalies": cost_anomalies.main(console)}})
         for problem in wrong:
             console.print(f"[red]broken:[/] the ledger is not exact: {problem}")
     if options.what in ("all", "cluster"):

@@ -19,7 +19,7 @@ from tests.sweep.world import EPOCH, World, stamp
 
 from gyre.api import kstatus
 from gyre.api.effects import Ref
-from gyre.api.gvks import CONFIG_MAP, COST_BUDGET, NODE, POD, PROVIDER
+from gyre.api.gvks import CONFIG_MAP, COST_BUDGET, NODE, PERSISTENT_VOLUME_CLAIM, POD, PROVIDER
 from gyre.api.kind import MANAGED_BY, Object
 from gyre.api.kstatus import Verdict
 from gyre.cost.text import from_text
@@ -29,6 +29,7 @@ BUDGET = Ref(COST_BUDGET, "", "team")
 LEDGER = Ref(CONFIG_MAP, "gyre-system", "team-ledger")
 PRICES = Ref(PROVIDER, "", "onprem")
 CPU = {"resource": "CPU", "amount": "3.6", "capacityType": "OnDemand"}
+STORAGE = {"resource": "Storage", "amount": "3.6"}
 MEMORY = {"resource": "Memory", "amount": "1.8", "capacityType": "OnDemand"}
 LOOSE = ("mark",)
 GUESSED = ("lines", "days", "done", "unseen", "spent", "left", "cost", "owners", "message")
@@ -105,6 +106,43 @@ def restarts(name: str) -> Act:
 
 def goes(name: str) -> Act:
     return lambda world: world.delete(pod(name))
+
+
+def disk(name: str) -> Ref:
+    return Ref(PERSISTENT_VOLUME_CLAIM, NS, name)
+
+
+def keeps(name: str) -> Act:
+    """73 GiB: 0.01 EUR each hundred seconds. Something mounts it, so it does not go as soon as it is told to."""
+
+    def act(world: World) -> None:
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {
+                "name": name,
+                "namespace": NS,
+                "labels": {"gyre.dev/team": "a"},
+                "finalizers": ["kubernetes.io/pvc-protection"],
+            },
+            "spec": {"resources": {"requests": {"storage": "73Gi"}}},
+        }
+        world.create(disk(name), manifest)
+        world.patch(disk(name), {"status": {"phase": "Bound"}})
+
+    return act
+
+
+def grows(name: str) -> Act:
+    return lambda world: world.patch(disk(name), {"spec": {"resources": {"requests": {"storage": "146Gi"}}}})
+
+
+def told_to_go(name: str) -> Act:
+    return lambda world: world.delete(disk(name))
+
+
+def let_go(name: str) -> Act:
+    return lambda world: world.patch(disk(name), {"metadata": {"finalizers": None}})
 
 
 def provider(*prices: Mapping[str, Any], **spec: Any) -> Act:
@@ -247,6 +285,18 @@ BUDGETS = (
         life("a", 10, 210),
         steps=(Step(says("Park"), lambda world: world.patch(BUDGET, {"spec": {"amount": "50"}}), wait=5.0),),
         check=spent("0.40"),
+    ),
+    scenario(
+        "a disk is kept for a while",
+        [provider(CPU, MEMORY, STORAGE), budget()],
+        [(10, keeps("data")), (1010, told_to_go("data")), (1710, let_go("data"))],
+        check=spent("0.10"),
+    ),
+    scenario(
+        "a disk grows",
+        [provider(CPU, MEMORY, STORAGE), budget()],
+        [(10, keeps("data")), (510, grows("data")), (1010, told_to_go("data")), (1710, let_go("data"))],
+        loose=(*LOOSE, *GUESSED),
     ),
     scenario(
         "a pod vanishes without a word",

@@ -226,13 +226,13 @@ class Operator:
             self.timers[key] = min(due, self.timers.get(key, due))
 
     def _changed(self, gvk: Gvk, obj: Object) -> None:
-        for key in self.routes.woken(gvk, obj, self.cache):
-            self._add(key)
+        for key, seconds in self.routes.woken(gvk, obj, self.cache):
+            self._add_after(key, seconds)
 
     def _wrote(self, gvk: Gvk, obj: Object, by: Ref) -> None:
-        for key in self.routes.woken(gvk, obj, self.cache):
+        for key, seconds in self.routes.woken(gvk, obj, self.cache):
             if key.ref != by:
-                self._add(key)
+                self._add_after(key, seconds)
 
     async def _fetch(self, ref: Ref) -> Object | None:
         return self.world.find(ref)

@@ -40,6 +40,7 @@ LOOSE = (
 
 MONEY = (
     *("meter", "lines", "days", "spans", "done", "owners", "unseen", "spent", "left", "committed", "cost", "message"),
+    "runs.json",  # when the job ended, and how long it took
     *(
         "to_step",
         "toStep",

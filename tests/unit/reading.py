@@ -27,6 +27,8 @@ class Cluster:
         """Who answers HTTP: (URL, headers) → (status, text); status 0 and the reason when nobody does."""
         self.asked: list[str] = []
         """What was asked of whom: `GET url`, `LIST Pod`."""
+        self.recalled: list[tuple[Gvk, Object]] = []
+        """What `departed` tells, oldest first."""
         self.now = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
         self.version = 0
         self.born = 0
@@ -62,6 +64,12 @@ class Cluster:
             return there and labels.items() <= (metadata.get("labels") or {}).items()
 
         return self._where(gvk, matches)
+
+    def departed(self, gvk: Gvk) -> Sequence[Object]:
+        return [obj for kind, obj in self.recalled if kind == gvk]
+
+    async def glance(self, gvk: Gvk, labels: Mapping[str, str], *, max_age: float) -> Sequence[Object]:
+        return await self.find(gvk, "", labels)
 
     async def ask(self, url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0) -> Answer:
         self.asked.append(f"GET {url}")

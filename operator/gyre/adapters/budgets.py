@@ -6,10 +6,13 @@ neither parks nor denies: a fact that is missing is not a reason to stop work. N
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+
+from gyre.api.durations import parse_duration
+from gyre.cost.estimate import Took
 
 DENYING: Final = frozenset({"Deny", "Park", "Approve"})
 
@@ -33,6 +36,8 @@ class BudgetView:
     """As its status says it: `101.20`, or `at least 101.20`; empty when it says nothing."""
     amount: str
     scope: Mapping[str, Any] = field(default_factory=dict)
+    took: Mapping[str, Took] = field(default_factory=dict)
+    """How long runs of a model took, by `namespace/name`."""
 
     def covers(self, namespace: str, labels: Mapping[str, str]) -> bool:
         return covers(self.scope, namespace, labels)
@@ -54,6 +59,7 @@ class BudgetView:
             spent=str(known) if known else f"at least {least}" if least else "",
             amount=str(status.get("amount") or spec.get("amount", "")),
             scope=spec.get("scope") or {},
+            took=dict(_took(status.get("history") or ())),
         )
 
 
@@ -61,6 +67,15 @@ def whom_it_parks(obj: Mapping[str, Any]) -> object:
     """All that a running job needs to hear of: a budget that goes on counting concerns nobody."""
     view = BudgetView.of(obj)
     return view.parks, dict(view.scope) if view.parks else None, view.amount if view.parks else None
+
+
+def _took(told: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Took]]:
+    for one in told:
+        try:
+            p50, p90 = (round(parse_duration(str(one.get(name))).total_seconds()) for name in ("p50", "p90"))
+            yield f"{one.get('namespace', '')}/{one.get('model', '')}", Took(int(one.get("runs", "")), p50, p90)
+        except ValueError:
+            continue
 
 
 def amount(text: Any) -> Decimal | None:

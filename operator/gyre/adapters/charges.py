@@ -1,7 +1,10 @@
-"""Pods as runs of containers that cost money: when each started and ended, for whom, where, and what it kept free.
+"""Pods as runs of containers that cost money: when each started and ended, for whom, where, what it kept free and what it used.
 
 The times are the kubelet's own, of the present run of a container and of the one before it. Never raises; a container that has
 not started costs nothing yet, and one whose pod is over without saying when is not there (the meter then closes its run).
+
+What is used comes from `metrics.k8s.io`: cores as the mean of a short time up to its timestamp (15 s with metrics-server), the
+working set as it was then. What it does not say, devices among them, is not known; a zero that it says is one.
 """
 
 from __future__ import annotations
@@ -12,20 +15,23 @@ from decimal import Decimal
 from typing import Any, Final
 
 from gyre.adapters.pods import moment
+from gyre.adapters.predictionlog import LOG_LABEL
 from gyre.adapters.prices import DEVICES, NodeTerms, place_of
 from gyre.api.accounts import COST_CENTER, PROJECT, TEAM
 from gyre.api.quantities import parse_quantity
 from gyre.cost.bill import EXACT, Owner
-from gyre.cost.meter import Amounts, Sighting
 from gyre.cost.prices import Book, Place, Resource
+from gyre.cost.spans import Amounts, Sighting, run_key
+from gyre.cost.usage import Sample
 
 GIB: Final = Decimal(2**30)
 
 WORKS_FOR: Final = (
     ("gyre.dev/trainingjob", "TrainingJob"),
     ("gyre.dev/inferenceservice", "InferenceService"),
+    (LOG_LABEL, "InferenceService"),
     ("gyre.dev/dataset", "Dataset"),
-    ("gyre.dev/driftmonitor", "DriftMonitor"),
+    ("gyre.dev/drift-monitor", "DriftMonitor"),
 )
 """Labels of pods that say for which object of ours they work; others go by the controller that made them."""
 
@@ -53,6 +59,37 @@ def of_nodes(nodes: Iterable[Mapping[str, Any]], prices: Book) -> Iterator[Sight
             yield Sighting(
                 node.uid, "", born, None, owner, node.name, place_of(node, prices), amounts_of(node.capacity)
             )
+
+
+def samples(pods: Iterable[Mapping[str, Any]], told: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:
+    """What the containers that run use, as PodMetrics tell it. One that is older than the run is about another."""
+    by_name = {_name(metrics): metrics for metrics in told}
+    for pod in pods:
+        metrics = by_name.get(_name(pod))
+        at = _time(metrics, "timestamp") if metrics is not None else None
+        if metrics is None or at is None:
+            continue
+        used = {str(one.get("name", "")): one.get("usage") or {} for one in metrics.get("containers") or ()}
+        for one in (pod.get("status") or {}).get("containerStatuses") or ():
+            name, start = str(one.get("name", "")), _time((one.get("state") or {}).get("running"), "startedAt")
+            if start is not None and start < at and name in used:
+                uid = str((pod.get("metadata") or {}).get("uid", ""))
+                yield Sample(run_key(uid, name, start), at, _used(used[name]))
+
+
+def _used(told: Mapping[str, Any]) -> Amounts:
+    found = []
+    for name, resource, unit in (("cpu", Resource.CPU, Decimal(1)), ("memory", Resource.MEMORY, GIB)):
+        try:
+            found.append((resource, EXACT.divide(parse_quantity(str(told[name])), unit)))
+        except (KeyError, ValueError):
+            continue
+    return tuple(found)
+
+
+def _name(obj: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = obj.get("metadata") or {}
+    return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 
 
 def what_runs(pod: Mapping[str, Any]) -> object:

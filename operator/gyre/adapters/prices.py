@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from gyre.adapters.pods import moment
-from gyre.cost.prices import Book, Capacity, Entry, Place, PriceList, Resource
+from gyre.cost.prices import ON_NODES, Book, Capacity, Entry, Place, PriceList, Resource
 
 SPOT: Final = (
     ("karpenter.sh/capacity-type", "spot"),
@@ -98,6 +99,30 @@ def place_of(node: NodeTerms, prices: Book) -> Place:
     own = next((one.spot for one in prices.lists if one.name == provider and one.spot), {})
     spot = any(node.labels.get(label) == value for label, value in (*SPOT, *own.items()))
     return Place(provider, Capacity.SPOT if spot else Capacity.ON_DEMAND, node.accelerator)
+
+
+def rates(prices: Book, at: datetime, selector: Mapping[str, str] | None = None) -> dict[Resource, Decimal]:
+    """The dearest price at that moment of a core, a GiB and a device, for a pod with this node selector.
+
+    Of all lists but those for nodes that the selector excludes; of devices but those that it does not name; on Spot terms alone
+    only where it asks for them. What has no price is not in it.
+    """
+    wanted, found = selector or {}, dict[Resource, Decimal]()
+    names = {wanted[label] for labels in DEVICES.values() for label in labels if label in wanted}
+    spot = any(wanted.get(label) == value for label, value in SPOT)
+    for one in prices.lists:
+        if any(wanted.get(label, value) != value for label, value in one.nodes.items()):
+            continue
+        for entry in one.entries:
+            other = bool(names) and bool(entry.accelerator) and entry.accelerator not in names
+            if (
+                entry.resource in ON_NODES
+                and entry.holds(at)
+                and not other
+                and (entry.capacity is Capacity.SPOT or not spot)
+            ):
+                found[entry.resource] = max(found.get(entry.resource, entry.price), entry.price)
+    return found
 
 
 def terms_of(node: Mapping[str, Any]) -> object:

@@ -33,6 +33,8 @@ SERVICE_ACCOUNT = Gvk("", "v1", "ServiceAccount", "serviceaccounts")
 DEPLOYMENT = Gvk("apps", "v1", "Deployment", "deployments")
 JOB = Gvk("batch", "v1", "Job", "jobs")
 LEASE = Gvk("coordination.k8s.io", "v1", "Lease", "leases")
+POD_METRICS = Gvk("metrics.k8s.io", "v1beta1", "PodMetrics", "pods")
+"""What pods use now; served by metrics-server or another, where one is installed."""
 ENDPOINT_SLICE = Gvk("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 ROLE = Gvk("rbac.authorization.k8s.io", "v1", "Role", "roles")
 ROLE_BINDING = Gvk("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")

@@ -64,8 +64,18 @@ class Reader(Protocol):
     async def fetch(self, ref: Ref) -> Object | None:
         """A live GET. For kinds that are not watched (Secret, PersistentVolumeClaim, CustomResourceDefinition)."""
 
+    def departed(self, gvk: Gvk) -> Sequence[Object]:
+        """The last word of the newest objects that have gone, of kinds in `Kind.recalls`, as long as this process lives.
+
+        It makes what is known finer, and nothing may depend on it.
+        """
+
     async def find(self, gvk: Gvk, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
         """A live LIST of what carries all of these labels, by namespace and name; all namespaces when that is empty."""
+
+    async def glance(self, gvk: Gvk, labels: Mapping[str, str], *, max_age: float) -> Sequence[Object]:
+        """The same, in all namespaces, of what is good to know and not needed: a list may be `max_age` seconds old, and there is
+        none while the API server does not give it (an aggregated API that is not installed, away, or not ours to read)."""
 
     async def ask(self, url: str, headers: Mapping[str, str] | None = None, *, max_age: float = 0.0) -> Answer:
         """An HTTP GET of something in the cluster that is no API object: metrics of a pod, a route as clients see it.
@@ -124,12 +134,14 @@ class Watch:
     `managed` restricts the watch, at the server, to objects with the label `app.kubernetes.io/managed-by=gyre`.
     `everyone` wakes all resources of our kind when what it gives of the object is another than before: for kinds of which
     there are few, or where little of the object matters and that rarely changes.
+    `settle`, in seconds, is waited after the first of such changes, so that a burst of them is one look.
     """
 
     gvk: Gvk
     keys: Callable[[Object], Iterable[tuple[str, str]]] | None = None
     managed: bool = True
     everyone: Callable[[Object], object] | None = None
+    settle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +186,8 @@ class Kind(Generic[R, S]):
     """Objects named by the spec: a change of one wakes the resource, and `Reader.referrers` finds it the other way round."""
     labels: tuple[tuple[Gvk, str], ...] = ()
     """(kind, label) pairs that `Reader.labelled` is asked for; the cache keeps an index of them."""
+    recalls: tuple[Gvk, ...] = ()
+    """Watched kinds whose objects `Reader.departed` is asked for."""
     grants: tuple[Grant, ...] = ()
     conditions: tuple[Any, ...] = ()
     """The kind's table of conditions, for its reference page."""

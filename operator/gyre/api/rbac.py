@@ -59,10 +59,13 @@ def lease_role(namespace: str) -> Json:
 
 
 def user_roles(kinds: Iterable[Kind[Any, Any]]) -> list[Json]:
-    """Whoever may `view` or `edit` a namespace may do so with our kinds: roles that Kubernetes aggregates into its own."""
-    namespaced = [kind.gvk for kind in kinds if kind.gvk.namespaced]
-    view = {(gvk.group, gvk.plural, verb) for gvk in namespaced for verb in READ}
-    edit = {(gvk.group, gvk.plural, verb) for gvk in namespaced for verb in (*WRITE, "update", "deletecollection")}
+    """Whoever may `view` or `edit` a namespace may do so with our kinds: roles that Kubernetes aggregates into its own.
+
+    Kinds without a namespace are in them for those who view or edit the whole cluster: a RoleBinding gives nobody any of them.
+    """
+    ours = [kind.gvk for kind in kinds]
+    view = {(gvk.group, gvk.plural, verb) for gvk in ours for verb in READ}
+    edit = {(gvk.group, gvk.plural, verb) for gvk in ours for verb in (*WRITE, "update", "deletecollection")}
     return [
         _role("ClusterRole", "gyre-view", view, aggregate=("view", "edit", "admin")),
         _role("ClusterRole", "gyre-edit", edit, aggregate=("edit", "admin")),

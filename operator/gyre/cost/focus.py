@@ -1,10 +1,16 @@
 """Rows of FOCUS 1.2 (FinOps Open Cost and Usage Specification) from a bill: one a line of the bill, for a month. Pure.
 
 Promises   every column that is mandatory in 1.2, and those that are conditional on what a cluster has; quantity × unit price is
-           the cost, to ten decimals; rows of a month sum to the bill of that month.
-Never      a discount, a tax or a credit: a Provider's price is what is paid, so list, contracted, effective and billed are one.
+           the cost, to ten decimals; rows of a month sum to the bill of that month; usage stands beside it in columns of our own,
+           empty where nobody looked.
+Never      a discount, a tax or a credit: a Provider's price is what is paid, so list, contracted, effective and billed are one,
+           and what is priced in a currency is billed in it.
 
-Columns of our own begin with `x_`. Source: FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec, `specification/columns/*.md`, v1.2.
+CommitmentDiscountStatus is always empty, and there all the same: rules about ConsumedQuantity read it.
+
+Columns of our own begin with `x_`: `x_UsageQuantity` and `x_UsageCost` are about `x_SampledCost` of the row's cost.
+
+Source: FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec, `specification/columns/*.md`, v1.2.
 """
 
 from __future__ import annotations
@@ -17,7 +23,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from gyre.api.accounts import COST_CENTER, PROJECT, TEAM
-from gyre.cost.bill import HOUR, MONTH_HOURS, WIDE, Bill, Line
+from gyre.cost.bill import HOUR, MONTH_HOURS, WIDE, Line
+from gyre.cost.meter import Meter
 from gyre.cost.periods import Every, period_of, starts
 from gyre.cost.prices import Capacity, Resource
 
@@ -41,7 +48,14 @@ COLUMNS: Final = (
         "ChargeDescription",
         "ChargeFrequency",
     ),
-    *("ChargePeriodEnd", "ChargePeriodStart", "ConsumedQuantity", "ConsumedUnit", "ContractedCost"),
+    *(
+        "ChargePeriodEnd",
+        "ChargePeriodStart",
+        "CommitmentDiscountStatus",
+        "ConsumedQuantity",
+        "ConsumedUnit",
+        "ContractedCost",
+    ),
     *(
         "ContractedUnitPrice",
         "EffectiveCost",
@@ -51,22 +65,23 @@ COLUMNS: Final = (
         "ListUnitPrice",
         "PricingCategory",
     ),
-    *("PricingCurrency", "PricingQuantity", "PricingUnit", "ProviderName", "PublisherName"),
+    *("PricingCurrency", "PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost"),
+    *("PricingCurrencyListUnitPrice", "PricingQuantity", "PricingUnit", "ProviderName", "PublisherName"),
     *("ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceName", "ServiceSubcategory"),
     *("SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", "Tags"),
-    *("x_AllocationMethod", "x_CapacityType"),
+    *("x_AllocationMethod", "x_CapacityType", "x_SampledCost", "x_UsageCost", "x_UsageQuantity"),
 )
 DECIMALS: Final = frozenset(name for name in COLUMNS if name.endswith(("Cost", "UnitPrice", "Quantity")))
 
 
 def rows(
-    bill: Bill, *, account: str, currency: str, zone: ZoneInfo, months: Iterable[str] | None = None
+    meter: Meter, *, account: str, currency: str, zone: ZoneInfo, months: Iterable[str] | None = None
 ) -> Iterator[dict[str, Any]]:
     """One row a line, in the order of the lines. `account` is the CostBudget that the books are of."""
-    wanted = None if months is None else set(months)
-    for line in sorted(bill.lines):
-        if (wanted is None or line.month in wanted) and bill.lines[line]:
-            yield _row(line, bill.lines[line], account, currency, zone)
+    wanted, lines = None if months is None else set(months), meter.bill.lines
+    for line in sorted(lines):
+        if (wanted is None or line.month in wanted) and lines[line]:
+            yield {**_row(line, lines[line], account, currency, zone), **_used(line, meter)}
 
 
 def months_between(first: str, last: str) -> list[str]:
@@ -106,6 +121,7 @@ def _row(line: Line, quantity: Decimal, account: str, currency: str, zone: ZoneI
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodEnd": end,
         "ChargePeriodStart": begin,
+        "CommitmentDiscountStatus": None,
         "ConsumedQuantity": amount,
         "ConsumedUnit": unit,
         "ContractedCost": cost,
@@ -117,6 +133,9 @@ def _row(line: Line, quantity: Decimal, account: str, currency: str, zone: ZoneI
         "ListUnitPrice": line.price,
         "PricingCategory": "Dynamic" if line.capacity == Capacity.SPOT.value else "Standard",
         "PricingCurrency": currency,
+        "PricingCurrencyContractedUnitPrice": line.price,
+        "PricingCurrencyEffectiveCost": cost,
+        "PricingCurrencyListUnitPrice": line.price,
         "PricingQuantity": amount,
         "PricingUnit": unit,
         "ProviderName": line.provider,
@@ -138,6 +157,16 @@ def _row(line: Line, quantity: Decimal, account: str, currency: str, zone: ZoneI
         "x_AllocationMethod": "Requests",
         "x_CapacityType": line.capacity,
     }
+
+
+def _used(line: Line, meter: Meter) -> dict[str, Decimal | None]:
+    """Nothing, and not zero, where nobody looked."""
+    covered, (_, seconds) = meter.covered.get(line), UNITS[line.resource]
+    if not covered:
+        return {"x_SampledCost": None, "x_UsageCost": None, "x_UsageQuantity": None}
+    used, looked = (WIDE.divide(value, Decimal(seconds)) for value in (meter.used.get(line, Decimal(0)), covered))
+    cost = {"x_SampledCost": WIDE.multiply(looked, line.price), "x_UsageCost": WIDE.multiply(used, line.price)}
+    return {**{name: _rounded(value) for name, value in cost.items()}, "x_UsageQuantity": _rounded(used)}
 
 
 def _month(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -11,85 +11,20 @@ nothing is billed twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from gyre.cost.bill import EXACT, Bill, Line, Owner, plus
-from gyre.cost.periods import local_day, next_day
-from gyre.cost.prices import NOWHERE, Book, Place, Resource
-
-Amounts = tuple[tuple[Resource, Decimal], ...]
+from gyre.cost.prices import NOWHERE, Book, Place
+from gyre.cost.spans import Amounts, Sighting, Span, pieces, placed, run_key
 
 REMEMBERED = timedelta(days=2)
 """How long the end of a run is remembered after its pod has gone: a list from a stale cache may show it once more."""
 MOST_DONE = 4000
 MOST_SPANS = 1500
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A container as it was seen, running or ended."""
-
-    uid: str
-    container: str
-    start: datetime
-    end: datetime | None
-    owner: Owner
-    node: str
-    place: Place | None
-    """None when its node was not to be seen."""
-    amounts: Amounts
-    leaving: datetime | None = None
-    """Its pod was told to go, and will have gone by then."""
-
-    @property
-    def key(self) -> str:
-        return run_key(self.uid, self.container, self.start)
-
-
-def run_key(uid: str, container: str, start: datetime) -> str:
-    return sha256(f"{uid}/{container}/{int(start.timestamp())}".encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A run that is not billed to its end yet."""
-
-    owner: Owner
-    node: str
-    start: datetime
-    billed: datetime
-    """Up to here it is in the bill."""
-    places: tuple[tuple[datetime, Place], ...]
-    amounts: Amounts
-    end: datetime | None = None
-    final: bool = True
-    """Whether the end is what the kubelet wrote, and not our guess."""
-    leaving: datetime | None = None
-    """Its pod was told to go, and will have gone by then."""
-
-    def gone(self, mark: datetime | None, now: datetime) -> datetime:
-        """When it ended, as far as anybody knows, now that its pod is no more: between the last look and now.
-
-        Of a pod that was told to go the going itself is what wakes us, so now it is, and its grace at the latest.
-        """
-        known = mark or self.start if self.leaving is None else min(now, self.leaving)
-        return max(self.billed, self.start, known)
-
-    def place_at(self, at: datetime) -> Place:
-        past = [place for since, place in self.places if since <= at]
-        return past[-1] if past else self.places[0][1]
-
-    def moved(self, at: datetime, place: Place) -> Span:
-        """The node has other terms now. One that nobody priced before is taken to have had them all along."""
-        known = _found(self.places, place)
-        if known[-1][1] != place:
-            known = tuple(sorted((*known, (max(at, self.start), place)), key=lambda pair: pair[0]))
-        return replace(self, places=known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +39,10 @@ class Meter:
     """Runs whose end nobody saw, so far."""
     lost: str = ""
     """The last month of which a run without a price had to be given up: what that month cost is unknown for good."""
+    used: Mapping[Line, Decimal] = field(default_factory=dict)
+    """What was used, as far as anybody has looked: quantities by the lines of the bill (`gyre.cost.usage`)."""
+    covered: Mapping[Line, Decimal] = field(default_factory=dict)
+    """Of those lines, how much of the bill's quantity that look is about."""
 
     @property
     def running(self) -> bool:
@@ -133,7 +72,7 @@ class Meter:
                 unseen += 1
             place = (nodes or {}).get(span.node)
             if key not in here and place is not None and any(was.provider == "" for _, was in span.places):
-                spans[key] = replace(spans[key], places=_found(span.places, place))
+                spans[key] = replace(spans[key], places=placed(span.places, place))
         return replace(self, spans=spans, done=_kept(done, here, now), unseen=unseen)
 
     # ── billing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -179,44 +118,12 @@ class Meter:
             if span.end is not None or (owner is not None and span.owner != owner):
                 continue
             place = span.place_at(at)
-            for resource, amount in span.amounts:
+            for resource, amount in span.amounts_at(at):
                 price = book.price(place, resource, at)
                 if price is None:
                     return None
                 total = EXACT.add(total, Line.of("", span.owner, resource, place, price).scaled(amount))
         return total
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of time over which nothing changes: neither the day, nor the node's terms, nor a price."""
-
-    end: datetime
-    day: str
-    lines: tuple[tuple[Line, Decimal], ...] | None
-    """None when one of its resources has no price then."""
-
-
-def pieces(span: Span, book: Book, zone: ZoneInfo, start: datetime, stop: datetime) -> Iterator[Piece]:
-    at = start
-    while at < stop:
-        place = span.place_at(at)
-        moved = (since for since, _ in span.places if at < since < stop)
-        end = min(stop, next_day(at, zone), *moved, *book.changes(place, at, stop))
-        day, seconds = local_day(at, zone).isoformat(), Decimal(int((end - at).total_seconds()))
-        found = []
-        for resource, amount in span.amounts:
-            price = book.price(place, resource, at)
-            if price is None:
-                yield Piece(end, day, None)
-                return
-            found.append((Line.of(day[:7], span.owner, resource, place, price), EXACT.multiply(amount, seconds)))
-        yield Piece(end, day, tuple(found))
-        at = end
-
-
-def _found(places: tuple[tuple[datetime, Place], ...], place: Place) -> tuple[tuple[datetime, Place], ...]:
-    return tuple((since, place if was.provider == "" else was) for since, was in places)
 
 
 def given_back(
@@ -265,6 +172,8 @@ def _joined(span: Span, sighting: Sighting, now: datetime) -> Span:
         ended = span.end  # an older view of a run that is over
     moved = span.moved(now, sighting.place) if sighting.place is not None else span
     end = ended if ended is None else max(ended, span.start)
+    if ended is None:
+        moved = moved.resized(now, sighting.amounts)
     return replace(moved, end=end, final=True, leaving=sighting.leaving or span.leaving)
 
 
@@ -273,3 +182,6 @@ def _kept(done: Mapping[str, tuple[datetime, bool]], here: set[str], now: dateti
     needed = {key: end for key, end in done.items() if key in here or end[0] > now - REMEMBERED}
     newest = sorted(needed, key=lambda key: (key in here, needed[key][0]), reverse=True)[:MOST_DONE]
     return {key: needed[key] for key in sorted(newest)}
+
+
+__all__ = ["Amounts", "Meter", "Sighting", "Span", "given_back", "pieces", "run_key"]

@@ -14,8 +14,9 @@ from decimal import Decimal, DecimalException
 from typing import Any, Final
 
 from gyre.cost.bill import Bill, Line, Owner, plus
-from gyre.cost.meter import MOST_SPANS, Meter, Span
+from gyre.cost.meter import MOST_SPANS, Meter
 from gyre.cost.prices import Capacity, Place, Resource
+from gyre.cost.spans import Amounts, Span
 
 FORMAT: Final = 1
 MOST_MONTHS: Final = 14
@@ -36,22 +37,28 @@ def bounded(meter: Meter, *, forever: bool = False) -> Meter:
     bill = meter.bill
     months = bill.months
     old = set(months[:-MOST_MONTHS])
-    lines: dict[Line, Decimal] = {}
-    for line, quantity in bill.lines.items():
+    whereto: dict[Line, Line] = {}
+    for line in bill.lines:
         if line.month not in old:
-            lines[line] = plus(lines, line, quantity)
+            whereto[line] = line
         elif forever:
-            kept = replace(_folded(line), month=months[-MOST_MONTHS])
-            lines[kept] = plus(lines, kept, quantity)
+            whereto[line] = replace(_folded(line), month=months[-MOST_MONTHS])
     for month in months[-MOST_MONTHS:]:
-        if len(lines) <= MOST_LINES:
+        if len(set(whereto.values())) <= MOST_LINES:
             break
-        for line in [line for line in lines if line.month == month]:
-            folded = _folded(line)
-            if folded != line:
-                lines[folded] = plus(lines, folded, lines.pop(line))
+        whereto |= {line: _folded(kept) for line, kept in whereto.items() if kept.month == month}
+    lines, used, covered = (_moved(held, whereto) for held in (bill.lines, meter.used, meter.covered))
     days = {day: _largest(bill.days[day]) for day in sorted(bill.days)[-MOST_DAYS:]}
-    return _given_up(replace(meter, bill=Bill(lines, days)))
+    return _given_up(replace(meter, bill=Bill(lines, days), used=used, covered=covered))
+
+
+def _moved(held: Mapping[Line, Decimal], whereto: Mapping[Line, Line]) -> dict[Line, Decimal]:
+    """Quantities where they belong now; what belongs nowhere is gone."""
+    found: dict[Line, Decimal] = {}
+    for line, quantity in held.items():
+        if line in whereto:
+            found[whereto[line]] = plus(found, whereto[line], quantity)
+    return found
 
 
 def _given_up(meter: Meter) -> Meter:
@@ -91,6 +98,7 @@ def dump(meter: Meter) -> dict[str, Any]:
         | {span.owner for span in meter.spans.values()}
     )
     number = {owner: index for index, owner in enumerate(owners)}
+    ordered = sorted(bill.lines)
     return {
         "format": FORMAT,
         "owners": [list(astuple(owner)) for owner in owners],
@@ -99,7 +107,7 @@ def dump(meter: Meter) -> dict[str, Any]:
                 *(line.month, number[line.owner], line.resource.value, line.provider),
                 *(line.capacity, line.accelerator, _text(line.price), _text(bill.lines[line])),
             ]
-            for line in sorted(bill.lines)
+            for line in ordered
         ],
         "days": {
             day: {str(number[owner]): _text(of_day[owner]) for owner in sorted(of_day)}
@@ -108,9 +116,17 @@ def dump(meter: Meter) -> dict[str, Any]:
         "spans": {key: _span(span, number) for key, span in sorted(meter.spans.items())},
         "done": {key: [_epoch(end), final] for key, (end, final) in sorted(meter.done.items())},
         "unseen": meter.unseen,
+        **({"used": used} if (used := _used(meter, ordered)) else {}),
         **({"lost": meter.lost} if meter.lost else {}),
         **({"mark": _epoch(meter.mark)} if meter.mark else {}),
     }
+
+
+def _used(meter: Meter, ordered: list[Line]) -> list[list[Any]]:
+    """By the number of their line: those of no line of the bill are about what was given back."""
+    zero = Decimal(0)
+    found = ((index, meter.used.get(line, zero), meter.covered.get(line, zero)) for index, line in enumerate(ordered))
+    return [[index, _text(used), _text(covered)] for index, used, covered in found if used or covered]
 
 
 def load(content: Any) -> Meter:
@@ -119,7 +135,8 @@ def load(content: Any) -> Meter:
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']} is not {FORMAT}")
         owners = [Owner(*map(str, entry)) for entry in content["owners"]]
-        lines = dict(_line(entry, owners) for entry in content["lines"])
+        ordered = [_line(entry, owners) for entry in content["lines"]]
+        told = [(ordered[index][0], Decimal(used), Decimal(seen)) for index, used, seen in content.get("used", ())]
         days = {
             str(day): {owners[int(index)]: Decimal(amount) for index, amount in of_day.items()}
             for day, of_day in content["days"].items()
@@ -127,10 +144,12 @@ def load(content: Any) -> Meter:
         return Meter(
             spans={str(key): _unspanned(entry, owners) for key, entry in content["spans"].items()},
             done={str(key): (_moment(end), bool(final)) for key, (end, final) in content["done"].items()},
-            bill=Bill(lines, days),
+            bill=Bill(dict(ordered), days),
             mark=_moment(content["mark"]) if "mark" in content else None,
             unseen=int(content["unseen"]),
             lost=str(content.get("lost", "")),
+            used={line: used for line, used, _ in told if used},
+            covered={line: seen for line, _, seen in told if seen},
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, DecimalException) as error:
         raise Unreadable(f"{type(error).__name__}: {error}"[:200]) from error
@@ -159,25 +178,40 @@ def _line(entry: Any, owners: list[Owner]) -> tuple[Line, Decimal]:
 
 def _span(span: Span, number: Mapping[Owner, int]) -> list[Any]:
     places = [[_epoch(since), p.provider, p.capacity.value, p.accelerator] for since, p in span.places]
-    amounts = {resource.value: _text(amount) for resource, amount in span.amounts}
     times = [_epoch(span.start), _epoch(span.billed), None if span.end is None else _epoch(span.end), span.final]
-    leaving = [] if span.leaving is None else [_epoch(span.leaving)]
-    return [number[span.owner], span.node, *times, places, amounts, *leaving]
+    more = {
+        **({"sizes": [[_epoch(since), _amounts(amounts)] for since, amounts in span.sizes]} if span.sizes else {}),
+        **({"sampled": _epoch(span.sampled)} if span.sampled else {}),
+    }
+    leaving = None if span.leaving is None else _epoch(span.leaving)
+    rest = [leaving, more] if more else [] if leaving is None else [leaving]
+    return [number[span.owner], span.node, *times, places, _amounts(span.amounts), *rest]
 
 
 def _unspanned(entry: Any, owners: list[Owner]) -> Span:
-    owner, node, start, billed, end, final, places, amounts, *leaving = entry
+    owner, node, start, billed, end, final, places, amounts, *rest = entry
+    leaving, more = (*rest, None, None)[:2]
     return Span(
         owner=owners[owner],
         node=str(node),
         start=_moment(start),
         billed=_moment(billed),
         places=tuple((_moment(s), Place(str(p), CAPACITIES[c], str(a))) for s, p, c, a in places),
-        amounts=tuple((RESOURCES[name], Decimal(amount)) for name, amount in amounts.items()),
+        amounts=_unamounts(amounts),
         end=None if end is None else _moment(end),
         final=bool(final),
-        leaving=_moment(leaving[0]) if leaving else None,
+        leaving=None if leaving is None else _moment(leaving),
+        sizes=tuple((_moment(since), _unamounts(amounts)) for since, amounts in (more or {}).get("sizes", ())),
+        sampled=_moment(more["sampled"]) if more and "sampled" in more else None,
     )
+
+
+def _amounts(amounts: Amounts) -> dict[str, str]:
+    return {resource.value: _text(amount) for resource, amount in amounts}
+
+
+def _unamounts(amounts: Any) -> Amounts:
+    return tuple((RESOURCES[name], Decimal(amount)) for name, amount in amounts.items())
 
 
 def _text(value: Decimal) -> str:

@@ -20,6 +20,7 @@ from gyre.engine.cache import Cache
 from gyre.engine.clock import Monotonic, Now, monotonic, utc_now
 from gyre.engine.effects import Writer
 from gyre.engine.events import Recorder
+from gyre.engine.glancing import Glancer
 from gyre.engine.lease import Lease
 from gyre.engine.metrics import OBJECTS, QUEUE_DELAYED, QUEUE_DEPTH, QUEUE_SECONDS
 from gyre.engine.queue import WorkQueue
@@ -57,7 +58,8 @@ class Engine:
         self.routes = Routes(kinds)
         self.settings, self._api = settings, api
         self._asker = Asker(now=now, monotonic=clock)
-        self.cache = Cache(self.routes.kinds.values(), self._fetch, self._find, self._asker.ask)
+        self._glancer = Glancer(self._find, monotonic=clock)
+        self.cache = Cache(self.routes.kinds.values(), self._fetch, self._find, self._asker.ask, self._glancer.glance)
         self.queue: WorkQueue[Key] = WorkQueue()
         self.lease = Lease(
             api,
@@ -114,14 +116,14 @@ class Engine:
             self.changed(gvk, obj)
 
     def changed(self, gvk: Gvk, obj: Object) -> None:
-        for key in self.routes.woken(gvk, obj, self.cache):
-            self.queue.add(key)
+        for key, seconds in self.routes.woken(gvk, obj, self.cache):
+            self.queue.add_after(key, seconds)
 
     def _wrote(self, gvk: Gvk, obj: Object, by: Ref) -> None:
         """The cache knows our own writes already, so their events wake nobody: wake the others now. `by` looks again itself."""
-        for key in self.routes.woken(gvk, obj, self.cache):
+        for key, seconds in self.routes.woken(gvk, obj, self.cache):
             if key.ref != by:
-                self.queue.add(key)
+                self.queue.add_after(key, seconds)
 
     def wake_everything(self) -> None:
         for gvk in self.routes.kinds:

@@ -58,7 +58,16 @@ class Routes:
                 wanted[watch.gvk] = wanted.get(watch.gvk, True) and watch.managed
         return wanted
 
-    def woken(self, gvk: Gvk, obj: Object, cache: Cache) -> Iterator[Key]:
+    def woken(self, gvk: Gvk, obj: Object, cache: Cache) -> Iterator[tuple[Key, float]]:
+        """Whom to look at, and in how many seconds at the latest."""
+        for key in self._concerned(gvk, obj, cache):
+            yield key, 0.0
+        ref = ref_of(gvk, obj)
+        for kind, watch in self._watches.get(gvk, ()):
+            if watch.everyone and self._told_anew(kind, ref, watch.everyone(obj), cache):
+                yield from ((Key.of(one), watch.settle) for one in tuple(cache.entries(kind)))
+
+    def _concerned(self, gvk: Gvk, obj: Object, cache: Cache) -> Iterator[Key]:
         ref = ref_of(gvk, obj)
         if gvk in self.kinds:
             yield Key.of(ref)
@@ -73,8 +82,6 @@ class Routes:
         for kind, watch in self._watches.get(gvk, ()):
             for namespace, name in watch.keys(obj) if watch.keys else ():
                 yield Key(kind, namespace, name)
-            if watch.everyone and self._told_anew(kind, ref, watch.everyone(obj), cache):
-                yield from map(Key.of, tuple(cache.entries(kind)))
 
     def _told_anew(self, kind: Gvk, ref: Ref, value: object, cache: Cache) -> bool:
         """Whether this is another value than was told before. Of an object that has gone, nothing is kept."""

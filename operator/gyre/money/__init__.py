@@ -1,4 +1,4 @@
-"""`gyre cost export` and `gyre prices import`: the ledgers as FOCUS files, and OpenCost's price files as Providers.
+"""`gyre cost show`, `gyre cost export`, `gyre prices import`: ledgers as tables and FOCUS files, OpenCost's prices as Providers.
 
 Both only read: one a ledger of the cluster, the other a file; what they make goes to standard output or a file of the user's.
 """

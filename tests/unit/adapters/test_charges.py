@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from gyre.adapters.charges import amounts_of, owner_of, sightings, what_runs
+from gyre.adapters.charges import amounts_of, owner_of, samples, sightings, what_runs
 from gyre.adapters.prices import NodeTerms, place_of, terms_of
 from gyre.cost.prices import Book, Capacity, PriceList, Resource
 
@@ -73,6 +73,41 @@ def test_the_node_says_on_what_terms_and_with_which_device():
     assert (run.place.provider, run.place.capacity, run.place.accelerator) == ("p", Capacity.SPOT, "T4")
     assert seen(pod(running()))[0].place is None
     assert place_of(NodeTerms.of(node), Book()).provider == ""
+
+
+def metrics(at: str = NOON, name: str = "p", **usage: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "ml"},
+        "timestamp": at,
+        "containers": [{"name": "x", "usage": usage}],
+    }
+
+
+def test_what_a_container_uses_is_told_of_the_run_that_is_on():
+    (run,) = seen(pod(running()))
+    (sample,) = samples([pod(running())], [metrics(cpu="1500m", memory="512Mi")])
+    assert (sample.key, sample.at.hour) == (run.key, 12)
+    assert dict(sample.amounts) == {Resource.CPU: Decimal("1.5"), Resource.MEMORY: Decimal("0.5")}
+
+
+def test_a_zero_that_is_told_is_one_and_what_is_not_told_is_not_known():
+    (sample,) = samples([pod(running())], [metrics(cpu="0", memory="much")])
+    assert sample.amounts == ((Resource.CPU, Decimal(0)),)
+
+
+def test_nobody_uses_anything_who_does_not_run_or_is_another():
+    for nobody in (
+        metrics(at=TEN, cpu="1"),  # before it began
+        metrics(name="other", cpu="1"),
+        {**metrics(cpu="1"), "timestamp": "yesterday"},
+        {**metrics(cpu="1"), "containers": [{"name": "y", "usage": {"cpu": "1"}}]},
+    ):
+        assert list(samples([pod(running())], [nobody])) == [], nobody
+    assert list(samples([pod({"name": "x", "state": ended(TEN, ELEVEN)})], [metrics(cpu="1")])) == []
+
+
+def test_a_collector_works_for_its_inference_service():
+    assert owner_of(pod(labels={"gyre.dev/prediction-log": "flights"})).kind == "InferenceService"
 
 
 def test_heartbeats_and_readiness_have_nothing_to_do_with_money():

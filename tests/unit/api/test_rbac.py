@@ -8,6 +8,7 @@ from tests.unit.api.kinds import BUSY, a_kind
 from gyre.api import gvks
 from gyre.api.kind import Grant
 from gyre.api.rbac import Excessive, binding, cluster_role, lease_role, secret_role, user_roles
+from gyre.kinds import KINDS
 
 
 def rule(group: str, resources: list[str], *verbs: str) -> dict[str, list[str]]:
@@ -72,6 +73,14 @@ def test_whoever_may_edit_a_namespace_may_edit_our_kinds_there():
     assert edit["rules"] == [rule("gyre.dev", ["samples"], "create", "update", "patch", "delete", "deletecollection")]
     aggregate = [label for label in edit["metadata"]["labels"] if "aggregate-to" in label]
     assert aggregate == [f"rbac.authorization.k8s.io/aggregate-to-{role}" for role in ("edit", "admin")]
+
+
+def test_kinds_without_a_namespace_are_for_those_who_view_or_edit_the_cluster():
+    view, edit = (str(role["rules"]) for role in user_roles(KINDS))
+    for kind in KINDS:
+        assert f"'{kind.gvk.plural}'" in view
+        assert f"'{kind.gvk.plural}'" in edit
+    assert not all(kind.gvk.namespaced for kind in KINDS)
 
 
 def test_a_binding_is_cluster_wide_or_within_a_namespace():

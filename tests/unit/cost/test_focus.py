@@ -12,10 +12,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from tests.unit.cost.focus_rules import ALLOWED, RULES, broken
-from tests.unit.cost.histories import BERLIN, SPOT, TAXIS, metered, run
+from tests.unit.cost.histories import BERLIN, PRICES, SPOT, TAXIS, at, metered, run
 
 from gyre.cost.bill import money
 from gyre.cost.focus import COLUMNS, months_between, rows
+from gyre.cost.prices import Resource
+from gyre.cost.usage import Sample, entered
 from gyre.money.export import write_csv, write_parquet
 
 MANDATORY = [
@@ -50,8 +52,8 @@ def exported():
         run("p", "2026-10-24 20:00", "2026-11-01 01:00"),
         run("q", "2026-11-02 10:00", "2026-11-02 10:07", owner=TAXIS, place=SPOT),
     ]
-    bill = metered([("2026-11-03 00:00", runs)]).bill
-    return bill, list(rows(bill, account="team-a", currency="EUR", zone=BERLIN))
+    meter = metered([("2026-11-03 00:00", runs)])
+    return meter.bill, list(rows(meter, account="team-a", currency="EUR", zone=BERLIN))
 
 
 def test_every_mandatory_column_is_there_and_has_a_value():
@@ -67,6 +69,22 @@ def test_quantity_times_price_is_the_cost_and_rows_sum_to_the_bill():
     for row in found:
         assert abs(row["PricingQuantity"] * row["ListUnitPrice"] - row["ListCost"]) < Decimal("1e-9")
     assert sum(row["BilledCost"] for row in found).quantize(Decimal("0.01")) == money(bill.total())
+
+
+def test_usage_stands_beside_allocation_and_is_empty_where_nobody_looked():
+    now = at("2026-11-02 10:10")
+    ran = run("p", "2026-11-02 10:00")
+    looked = metered([(now, [ran, run("q", "2026-11-02 10:00", owner=TAXIS)])])
+    sample = Sample(ran.key, now, ((Resource.CPU, Decimal(1)),))
+    found = list(rows(entered(looked, [sample], PRICES, BERLIN), account="a", currency="EUR", zone=BERLIN))
+    told = {(row["ResourceName"], row["SkuMeter"]): row for row in found}
+    cpu = told["flights", "CPU kept free"]
+    assert (cpu["PricingQuantity"], cpu["x_UsageQuantity"]) == (Decimal("0.3333333333"), Decimal("0.1666666667"))
+    assert (cpu["x_SampledCost"], cpu["x_UsageCost"] * 2) == (cpu["BilledCost"], cpu["BilledCost"])
+    unknown = [row for key, row in told.items() if key != ("flights", "CPU kept free")]
+    assert len(unknown) == 3
+    assert all(row["x_UsageCost"] is row["x_UsageQuantity"] is row["x_SampledCost"] is None for row in unknown)
+    assert broken(found) == set(ALLOWED)
 
 
 def test_a_month_is_that_of_the_budget_and_spot_is_dynamic():

@@ -15,7 +15,7 @@ from gyre.cost.bill import Owner, money, shown
 from gyre.cost.meter import Meter, Sighting
 from gyre.cost.prices import Place, Resource
 from gyre.cost.text import MOST_LINES, Unreadable, bounded, dump, from_text, load, to_text
-from gyre.cost.usage import UNALLOCATED, Sample, usage, with_unallocated
+from gyre.cost.usage import UNALLOCATED, with_unallocated
 
 BEGIN = at("2026-10-24 18:00")
 END = BEGIN + timedelta(days=10)
@@ -130,17 +130,6 @@ def test_an_edited_number_is_noticed(runs: list[Sighting]):
             load(broken)
 
 
-def test_usage_is_another_bill_beside_allocation():
-    ran = run("p", "2026-11-02 10:00", "2026-11-02 11:00")
-    allocated = Meter().seen([ran], at("2026-11-02 12:00"))
-    half = Sample(ran.key, at("2026-11-02 10:00"), at("2026-11-02 12:00"), ((Resource.CPU, Decimal("0.5")),))
-    used = usage(allocated.spans, [half], PRICES, BERLIN)
-    bill = allocated.billed(PRICES, BERLIN, at("2026-11-02 12:00")).bill
-    assert money(used.total() * 1000) == Decimal("15.81")
-    assert used.total() < bill.total()
-    assert usage(allocated.spans, [], PRICES, BERLIN).lines == {}
-
-
 @given(histories)
 def test_node_time_that_nobody_asked_for_is_a_row_of_its_own(runs: list[Sighting]):
     node = run(
@@ -156,3 +145,12 @@ def test_node_time_that_nobody_asked_for_is_a_row_of_its_own(runs: list[Sighting
     assert rows[UNALLOCATED] > 0
     assert euros(nodes) > 0
     assert isinstance(HERE, Place)
+
+
+def test_a_disk_is_nobodys_node_and_comes_on_top():
+    node = run("node", BEGIN, END, owner=Owner("", "Node", "n1"), amounts=((Resource.CPU, Decimal(8)),))
+    disk = Owner("ml", "PersistentVolumeClaim", "data")
+    claim = run("claim", BEGIN, END, owner=disk, amounts=((Resource.STORAGE, Decimal(100)),))
+    nodes, pods = billed(Meter(), [node], END).bill, billed(Meter(), [claim], END).bill
+    rows = with_unallocated(nodes, pods)
+    assert rows == {UNALLOCATED: nodes.total(), disk: pods.total()}

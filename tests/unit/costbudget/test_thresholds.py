@@ -8,16 +8,19 @@ import pytest
 from tests.unit.costbudget.worlds import BUDGET, TEN, Town, pod, truth
 
 from gyre.adapters.budgets import BudgetView
+from gyre.adapters.charges import owner_of
 from gyre.api.kind import Outcome
+from gyre.cost.estimate import Took
 from gyre.kinds.costbudget.policy import policies
 from gyre.kinds.dataset import desired as dataset
 from gyre.kinds.dataset import plan
 from gyre.kinds.dataset.ledger import Ledger
 from gyre.kinds.dataset.model import Dataset
-from gyre.kinds.inferenceservice import predictor
+from gyre.kinds.inferenceservice import collecting, predictor
 from gyre.kinds.inferenceservice.ledger import Version
 from gyre.kinds.inferenceservice.model import InferenceService
 
+MODEL = {"modelRef": {"name": "flights"}}
 SIX = pod("a", TEN, "2026-11-02 13:00")
 """Six euros."""
 NOON = "2026-11-02 14:00"
@@ -107,6 +110,16 @@ def test_a_budget_of_which_nothing_is_known_neither_parks_nor_denies():
     assert (empty.parks, empty.denies, empty.exhausted, empty.left) == (False, False, False, None)
 
 
+def test_how_long_runs_took_is_read_back_and_what_is_no_duration_is_no_history():
+    told = [
+        {"namespace": "ml", "model": "flights", "runs": 3, "p50": "20m", "p90": "1d12h"},
+        {"namespace": "ml", "model": "taxis", "runs": 3, "p50": "soon", "p90": "2h"},
+        {"namespace": "ml", "model": "trains", "p50": "1h", "p90": "2h"},
+    ]
+    found = BudgetView.of({"metadata": {"name": "b"}, "spec": {}, "status": {"history": told}})
+    assert found.took == {"ml/flights": Took(3, 1200, 129_600)}
+
+
 def test_the_policies_read_every_budget_and_refuse_nobody_where_there_is_none():
     deny, bound, warn, told = (dict(policy) for policy in policies())
     assert deny["spec"]["paramKind"] == {"apiVersion": "gyre.dev/v1alpha1", "kind": "CostBudget"}
@@ -117,11 +130,11 @@ def test_the_policies_read_every_budget_and_refuse_nobody_where_there_is_none():
 
 
 def test_account_labels_reach_the_children_of_every_kind():
-    """Pods of KServe and of a Dataset's Jobs; those of Ray: tests/unit/trainingjob/test_money.py."""
+    """Pods of KServe and collectors, Jobs of Datasets and DriftMonitors, jobs of a Model; Ray's: trainingjob/test_money.py."""
     labels = {"gyre.dev/project": "delays", "gyre.dev/team": "a", "gyre.dev/cost-center": "4711"}
     given = {**labels, "gyre.dev/inferenceservice": "somebody-else", "unrelated": "x"}
     metadata = {"name": "flights", "namespace": "ml", "uid": "u", "labels": given}
-    gis = InferenceService.parse({"metadata": metadata, "spec": {"modelRef": {"name": "flights"}}})
+    gis = InferenceService.parse({"metadata": metadata, "spec": MODEL})
     version = Version("flights-1", "sha256:" + "a" * 64, "pvc://runs/a")
     stamped = predictor.labels_of(gis, version)
     assert labels.items() <= stamped.items()
@@ -131,3 +144,11 @@ def test_account_labels_reach_the_children_of_every_kind():
     made = dataset.job(ds, plan.step(ds, Ledger()))
     assert labels.items() <= made["metadata"]["labels"].items()
     assert labels.items() <= made["spec"]["template"]["metadata"]["labels"].items()
+    logged = {**MODEL, "log": {"uri": "pvc://log/predictions"}}
+    _, collector = collecting.collector(InferenceService.parse({"metadata": metadata, "spec": logged}))
+    stamped = collector["spec"]["template"]["metadata"]["labels"]
+    assert labels.items() <= stamped.items()
+    assert not labels.items() & collector["spec"]["selector"]["matchLabels"].items(), (
+        "labels may change, a selector may not"
+    )
+    assert owner_of({"metadata": {"namespace": "ml", "labels": stamped}}).kind == "InferenceService"

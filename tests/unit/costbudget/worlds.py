@@ -8,8 +8,8 @@ from typing import Any
 from tests.unit.reading import Cluster
 
 from gyre.api import gvks
-from gyre.api.effects import Ref
-from gyre.api.kind import Decision
+from gyre.api.effects import Gvk, Ref
+from gyre.api.kind import Decision, Object
 from gyre.kinds.costbudget import KIND
 
 BUDGET = Ref(gvks.COST_BUDGET, "", "team-a")
@@ -65,6 +65,41 @@ def pod(
     }
 
 
+def claim(name: str = "data", born: str = TEN, gib: int = 730, *, namespace: str = "ml", **more: Any) -> dict[str, Any]:
+    """730 GiB: an hour of one is a month of a GiB."""
+    metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": stamp(born)}
+    return {
+        "metadata": {**metadata, "labels": {"gyre.dev/team": "a"}, **more},
+        "spec": {"resources": {"requests": {"storage": f"{gib}Gi"}}},
+        "status": {"phase": "Bound"},
+    }
+
+
+DISKS = {"resource": "Storage", "amount": "0.10"}
+
+
+def with_disks(name: str = "onprem", **spec: Any) -> dict[str, Any]:
+    """A Provider that prices storage too: a claim of 730 GiB is 0.10 EUR an hour."""
+    made = provider(name, **spec)
+    return {**made, "spec": {**made["spec"], "prices": [*made["spec"]["prices"], DISKS]}}
+
+
+def trained(
+    name: str, seconds: int, ended: str = "2026-11-02 09:00", *, model: str = "flights", **row: int
+) -> dict[str, Any]:
+    """A TrainingJob that has succeeded, and held pods for so long."""
+    wall = {"wallMilliseconds": seconds * 1000 + sum(row.values()), "milliseconds": row}
+    return {
+        "metadata": {"name": name, "namespace": "ml", "uid": f"uid-{name}", "labels": {}},
+        "spec": {"model": {"name": model}},
+        "status": {
+            "completionTime": stamp(ended),
+            "conditions": [{"type": "Succeeded", "status": "True"}],
+            "goodput": wall,
+        },
+    }
+
+
 class Town(Cluster):
     """The cluster, its budget and what happens in it."""
 
@@ -77,6 +112,12 @@ class Town(Cluster):
             self.put(gvks.POD, one)
         metadata = {"name": BUDGET.name, "generation": 1, "creationTimestamp": stamp(TEN)}
         self.put(gvks.COST_BUDGET, {"metadata": metadata, "spec": {"amount": "100", "currency": "EUR", **spec}})
+
+    def put(self, gvk: Gvk, obj: Object) -> Object:
+        """As the API server, it says when a ledger was made."""
+        if gvk == gvks.CONFIG_MAP:
+            obj["metadata"].setdefault("creationTimestamp", self.now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return super().put(gvk, obj)
 
     def at(self, when: str) -> tuple[Decision, dict[str, Any]]:
         """The decision and the status after a look at that time."""
@@ -92,6 +133,15 @@ class Town(Cluster):
 
     def gone(self, name: str, namespace: str = "ml") -> None:
         del self.objects[Ref(gvks.POD, namespace, name)]
+
+    def told(self, name: str, when: str, *, cpu: str, memory: str, namespace: str = "ml") -> None:
+        """Of that moment metrics.k8s.io tells so much of the pod."""
+        labels = {"app.kubernetes.io/managed-by": "gyre"}
+        used = [{"name": "x", "usage": {"cpu": cpu, "memory": memory}}]
+        metadata = {"name": name, "namespace": namespace, "labels": labels}
+        self.put(
+            gvks.POD_METRICS, {"metadata": metadata, "timestamp": stamp(when), "window": "15s", "containers": used}
+        )
 
 
 def truth(status: dict[str, Any]) -> dict[str, str]:

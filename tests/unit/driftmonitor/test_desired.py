@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.unit.driftmonitor.worlds import NOW, Story, a_dataset, a_monitor, a_service
 
+from gyre.adapters.charges import owner_of
 from gyre.adapters.datasets import DatasetView
 from gyre.adapters.storage import BucketPlace, ClaimPlace, Place
 from gyre.kinds.driftmonitor import desired
@@ -109,3 +110,16 @@ def test_the_metric_and_the_baseline_come_from_the_model_and_the_version_that_se
     story.look()
     assert story.plan["metric"] == "auc"
     assert story.plan["baseline"] == {"auc": "0.7231", "logLoss": "0.48"}
+
+
+def test_the_pods_of_its_jobs_are_on_the_account_of_the_monitor():
+    obj = a_monitor()
+    obj["metadata"]["labels"] = {"gyre.dev/team": "a", "gyre.dev/drift-monitor": "somebody-else", "unrelated": "x"}
+    dm = DriftMonitor.parse(obj)
+    view = DatasetView.of(a_dataset())
+    made = desired.job(dm, step(dm, view, CLAIM.uri, Ledger(), NOW), desired.Asked(CLAIM, view, "auc", {}))
+    for labels in (made["metadata"]["labels"], made["spec"]["template"]["metadata"]["labels"]):
+        assert (labels["gyre.dev/team"], labels["gyre.dev/drift-monitor"]) == ("a", dm.name)
+        assert "unrelated" not in labels
+        payer = owner_of({"metadata": {"namespace": dm.namespace, "labels": labels}})
+        assert (payer.kind, payer.name, payer.team) == ("DriftMonitor", dm.name, "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -11,7 +12,7 @@ from tests.sweep.toys import KIND, WIDGET, widget, widget_ref
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP
 from gyre.api.kind import Object
-from gyre.engine.cache import Cache
+from gyre.engine.cache import RECALLED, Cache
 
 
 async def no_fetch(ref: Ref) -> Object | None:
@@ -139,6 +140,40 @@ def test_what_is_read_can_be_changed_without_changing_the_cache() -> None:
     assert obj is not None
     obj["data"]["version"] = "changed"
     assert held.get(REF) != obj
+
+
+def recalling() -> Cache:
+    return Cache((replace(KIND, recalls=(CONFIG_MAP,)),), no_fetch)
+
+
+def test_the_last_word_of_what_has_gone_is_recalled() -> None:
+    held = recalling()
+    held.observe(CONFIG_MAP, config(1))
+    assert held.departed(CONFIG_MAP) == []
+    held.remove(CONFIG_MAP, config(3, team="a"))
+    (last,) = held.departed(CONFIG_MAP)
+    assert (last["data"], last["metadata"]["labels"]) == ({"version": "3"}, {"team": "a"})
+    held.observe(CONFIG_MAP, config(5, uid="u2"))
+    held.purge(REF, version=5)
+    assert [obj["metadata"]["uid"] for obj in held.departed(CONFIG_MAP)] == ["u1", "u2"]
+
+
+def test_a_deletion_that_is_no_news_recalls_nothing() -> None:
+    held = recalling()
+    held.observe(CONFIG_MAP, config(9))
+    assert not held.remove(CONFIG_MAP, config(8))
+    assert held.departed(CONFIG_MAP) == []
+
+
+def test_only_the_newest_are_recalled_and_only_of_kinds_that_somebody_asks_for() -> None:
+    held, plain = recalling(), cache()
+    for number in range(RECALLED + 3):
+        for one in (held, plain):
+            one.observe(CONFIG_MAP, config(2 * number + 1, uid=f"u{number}"))
+            one.remove(CONFIG_MAP, config(2 * number + 2, uid=f"u{number}"))
+    assert held.departed(CONFIG_MAP)[0]["metadata"]["uid"] == "u3"
+    assert len(held.departed(CONFIG_MAP)) == RECALLED
+    assert plain.departed(CONFIG_MAP) == []
 
 
 def test_managed_fields_are_not_kept() -> None:

@@ -20,7 +20,7 @@ def woken(gvk: Gvk, obj: Object, *known: Object, kind: Kind[Any, Any] = KIND) ->
     for number, other in enumerate(known):
         other["metadata"] |= {"uid": f"k{number}", "resourceVersion": str(number + 1)}
         cache.observe(WIDGET, other)
-    return sorted({str(key) for key in Routes((kind,)).woken(gvk, obj, cache)})
+    return sorted({str(key) for key, _ in Routes((kind,)).woken(gvk, obj, cache)})
 
 
 def child(**owner: Any) -> Object:
@@ -78,7 +78,7 @@ def test_everyone_is_woken_when_what_concerns_everyone_has_changed_and_not_other
     def told(version: int, price: int, *, gone: bool = False) -> list[str]:
         node = {"metadata": {"name": "n", "uid": "u", "resourceVersion": str(version)}, "spec": {"price": price}}
         (cache.remove if gone else cache.observe)(NODE, node)
-        return sorted(str(key) for key in routes.woken(NODE, node, cache))
+        return sorted(str(key) for key, _ in routes.woken(NODE, node, cache))
 
     both = ["widget/ns/a", "widget/ns/b"]
     assert told(10, 1) == both
@@ -86,3 +86,13 @@ def test_everyone_is_woken_when_what_concerns_everyone_has_changed_and_not_other
     assert told(12, 2) == both
     assert told(13, 2, gone=True) == both
     assert told(14, 2) == both
+
+
+def test_what_may_come_in_bursts_is_looked_at_later_and_a_child_at_once() -> None:
+    kind = replace(KIND, watches=(Watch(CONFIG_MAP, everyone=lambda obj: obj["metadata"]["name"], settle=3.0),))
+    cache = Cache((kind,), no_fetch)
+    other = widget("other")
+    other["metadata"] |= {"uid": "k", "resourceVersion": "1"}
+    cache.observe(WIDGET, other)
+    told = {str(key): seconds for key, seconds in Routes((kind,)).woken(CONFIG_MAP, child(), cache)}
+    assert told == {"widget/ns/w": 0.0, "widget/ns/other": 3.0}

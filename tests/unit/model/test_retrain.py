@@ -288,3 +288,15 @@ def test_what_it_depends_on_wakes_it():
     model = KIND.model.parse(story.cluster.objects[MODEL])
     assert {ref.name for ref in KIND.references(model)} == {"flights", "shift"}
     assert TEMPLATE["parameters"] == {"epochs": "3"}
+
+
+def test_what_a_model_trains_is_on_the_account_of_the_model():
+    story = Story(ON_DRIFT)
+    obj = story.cluster.objects[MODEL]
+    given = {"gyre.dev/project": "delays", "gyre.dev/cost-center": "4711", "unrelated": "x"}
+    story.put(gvks.MODEL, {**obj, "metadata": {**obj["metadata"], "labels": given}})
+    story.drift()
+    story.look()
+    labels = story.job(1)["metadata"]["labels"]
+    assert (labels["gyre.dev/project"], labels["gyre.dev/cost-center"]) == ("delays", "4711")
+    assert "unrelated" not in labels

@@ -179,3 +179,63 @@ def test_a_limit_in_another_currency_than_the_job_is_metered_in_is_not_compared(
     bench.settle()
     bench.edit(maxCost={"amount": "1", "currency": "JPY"})
     assert bench.settle().reason == "Running"
+
+
+TOOK = {"namespace": make.NAMESPACE, "model": "flights", "runs": 5, "p50": "1m", "p90": "2m"}
+EACH_SECOND = 2 * (1 + 2) + 0.25 + 2.5
+"""Euros: two workers with a core and two GiB, and the head."""
+
+
+def knowing(*history: make.Object, **scope: Any) -> make.Object:
+    """A CostBudget that has seen runs."""
+    made = budget("None", **scope)
+    return {**made, "status": {**made["status"], "history": list(history)}}
+
+
+def made(*others: make.Object, **spec: Any) -> make.Object:
+    bench = Bench(make.training_job(**spec), make.dataset(), make.claim(), make.node(), *others)
+    bench.settle()
+    expected: make.Object = bench.status["cost"]["expected"]
+    assert bench.status["cost"].get("spent") is None, "nothing has run yet"
+    return expected
+
+
+def test_a_job_is_expected_to_cost_what_runs_of_its_model_took():
+    assert made(provider(), knowing(TOOK)) == {
+        "basis": "History",
+        "why": "5 runs of model flights succeeded",
+        "p50": f"{60 * EACH_SECOND:.2f}",
+        "p90": f"{120 * EACH_SECOND:.2f}",
+        "currency": "EUR",
+    }
+
+
+def test_without_history_its_limits_are_a_bound_the_nearer_one_counts():
+    late = make.second(make.at(1 + 90))
+    found = made(provider(), knowing({**TOOK, "model": "other"}), timeLimit="1h", finishBy=late)
+    assert (found["basis"], found["most"]) == ("Limit", f"{90 * EACH_SECOND:.2f}")
+    assert "p50" not in found
+    assert "p90" not in found
+
+
+def test_without_either_nobody_can_say_and_it_says_so():
+    found = made(provider(), knowing(TOOK, namespaces=["other"]))
+    assert found["basis"] == "Unknown"
+    assert found["why"].endswith("neither spec.timeLimit nor spec.finishBy is set")
+    assert not {"p50", "p90", "most"} & set(found)
+
+
+def test_a_device_without_a_price_makes_it_unknown_whatever_is_known_of_the_time():
+    found = made(provider(), knowing(TOOK), resources={"gpu": 1}, timeLimit="1h")
+    assert (found["basis"], found["why"]) == ("Unknown", "no Provider that may price it has a price of Accelerator")
+
+
+def test_what_was_expected_stays_whatever_others_do_later():
+    bench = Bench(make.training_job(), make.dataset(), make.claim(), make.node(), provider(), knowing(TOOK))
+    bench.settle()
+    before = bench.status["cost"]["expected"]
+    bench.put(knowing({**TOOK, "runs": 6, "p50": "10m", "p90": "1h40m"}))
+    bench.started()
+    running(bench, seconds=10)
+    bench.settle()
+    assert bench.status["cost"] == {"spent": "60.00", "currency": "EUR", "expected": before}

@@ -13,13 +13,14 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gyre.adapters.claims import CLAIM
 from gyre.api.fields import Switch
 from gyre.cost.anomalies import Anomaly, anomalies
 from gyre.cost.bill import SCALE, Bill, Owner, added, money, plus
 from gyre.cost.forecast import Forecast, forecast
 from gyre.cost.meter import Meter
 from gyre.cost.periods import Period, local_day, next_day, period_of, starts
-from gyre.cost.usage import with_unallocated
+from gyre.cost.usage import Usage, by_owner, usage, with_unallocated
 from gyre.kinds.costbudget.model import APPROVED_BY, Action, CostBudget
 from gyre.kinds.costbudget.observe import Observed
 from gyre.kinds.costbudget.report import Doing
@@ -47,6 +48,9 @@ class Account:
     action: Doing
     percent: int
     """The strongest threshold that is passed; 0 when none is."""
+    use: Usage
+    """Of what is in the rows, but for disks."""
+    uses: Mapping[Owner, Usage]
 
     @property
     def least(self) -> Decimal:
@@ -73,6 +77,7 @@ def account(budget: CostBudget, seen: Observed, meter: Meter, zone: ZoneInfo, no
     amount = budget.spec.amount + approved(budget, now)
     spent = money(added(rows.values()))
     percent, action = passed(budget, spent, amount, now)
+    lines = [line for line in meter.bill.lines if line.month in months and line.owner.kind != NODE]
     return Account(
         period=period,
         amount=amount,
@@ -81,6 +86,8 @@ def account(budget: CostBudget, seen: Observed, meter: Meter, zone: ZoneInfo, no
         committed=committed(seen, meter),
         action=action,
         percent=percent,
+        use=usage(meter, lines),
+        uses={owner: usage(meter, those) for owner, those in by_owner(lines).items()},
     )
 
 
@@ -147,14 +154,17 @@ def missing(budget: CostBudget, seen: Observed, meter: Meter, period: Period, zo
     span = min(inside, key=lambda span: (span.billed, span.node, span.owner))
     others = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
     place = span.place_at(span.billed)
-    what = f"{span.owner.kind} {span.owner.namespace}/{span.owner.name} on node {span.node or '?'}{others}"
+    where = f" on node {span.node or '?'}" if span.owner.kind != CLAIM else ""
+    what = f"{span.owner.kind} {span.owner.namespace}/{span.owner.name}{where}{others}"
     since = f"{span.billed:%Y-%m-%dT%H:%M:%SZ}"
+    if place.provider == "" and span.owner.kind == CLAIM:
+        return f"{what}: several Providers price storage, and it does not say whose it is: leave Storage out of all but one"
     if place.provider == "":
         if seen.foreign and not seen.prices:
             listed = ", ".join(seen.foreign[:3])
             return f"{what}: prices are in another currency than {budget.spec.currency}: {listed}; add a Provider in it"
         return f"{what} has no price since {since}: create a Provider in {budget.spec.currency} that chooses that node"
-    lacks = [r.value for r, _ in span.amounts if seen.prices.price(place, r, span.billed) is None]
+    lacks = [r.value for r, _ in span.amounts_at(span.billed) if seen.prices.price(place, r, span.billed) is None]
     return (
         f"{what}: {', '.join(lacks) or 'something'} {place.capacity} has no price at {since}: "
         f"add it to spec.prices of Provider {place.provider}"
@@ -201,7 +211,7 @@ def _days(budget: CostBudget, bill: Bill) -> dict[date, dict[Owner, Decimal]]:
     for day, owners in bill.days.items():
         kept = found.setdefault(date.fromisoformat(day), {})
         for owner, cost in owners.items():
-            if not whole or owner.kind == NODE:
+            if not whole or owner.kind in (NODE, CLAIM):
                 kept[owner] = plus(kept, owner, cost)
     return found
 

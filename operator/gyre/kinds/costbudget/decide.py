@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from gyre.api.effects import Note, NoteType
 from gyre.api.kind import Decision
+from gyre.cost.estimate import History
 from gyre.cost.meter import Meter
+from gyre.cost.usage import entered
 from gyre.kinds.costbudget import desired
 from gyre.kinds.costbudget.account import Account, account, next_turn, zone_of
 from gyre.kinds.costbudget.ledger import ledger_name
@@ -43,33 +45,39 @@ def decide(budget: CostBudget, seen: Observed, now: datetime) -> Decision:
         )
     if seen.meter is None:
         return Decision.progressing(
-            Reason.STARTING, "creating its ledger", desired.written(budget, Meter(), seen.ledger_version)
+            Reason.STARTING, "creating its ledger", desired.written(budget, Meter(), History(), seen.ledger_version)
         )
-    read = reading(budget, seen, seen.meter, zone, now)
-    if read is not None:
-        write = desired.written(budget, read, seen.ledger_version)
-        return Decision.progressing(
-            Reason.BILLING, "entering what has run", write, *_news(budget, seen, read, zone, now)
-        )
+    read, history = reading(budget, seen, seen.meter, zone, now), seen.history.entered(seen.ran)
+    if read is not None or history != seen.history:
+        write = desired.written(budget, read or seen.meter, history, seen.ledger_version)
+        news = _news(budget, seen, read, zone, now) if read else ()
+        return Decision.progressing(Reason.BILLING, "entering what has run", write, *news)
     found = account(budget, seen, seen.meter, zone, now)
     return replace(said(budget, seen, found), after=next_look(budget, seen.meter, zone, now))
 
 
 def reading(budget: CostBudget, seen: Observed, meter: Meter, zone: ZoneInfo, now: datetime) -> Meter | None:
-    """The meter read anew, where there is something to enter: a run began or ended, a price came, or it is time."""
+    """The meter read anew, where there is something to enter: a run began or ended, a price came, or it is time.
+
+    What is used is entered whenever something is, and is no reason of its own.
+    """
     whole = now.replace(microsecond=0)
     looked = meter.seen(seen.sightings, whole, seen.places)
     read = looked.billed(seen.prices, zone, whole)
+    return entered(read, seen.samples, seen.prices, zone) if worth(budget, meter, looked, read, whole) else None
+
+
+def worth(budget: CostBudget, meter: Meter, looked: Meter, read: Meter, whole: datetime) -> bool:
     if looked.spans != meter.spans or looked.unseen != meter.unseen:
-        return read
+        return True
     if any(span.end is not None and read.spans.get(key) != span for key, span in meter.spans.items()):
-        return read
+        return True
     stuck = meter.unpriced(meter.mark) if meter.mark else {}
     if any(read.spans.get(key) != span for key, span in stuck.items()):
-        return read
+        return True
     earning = any(read.spans.get(key) != span for key, span in meter.spans.items())
     due = meter.mark is None or whole >= meter.mark + budget.spec.interval
-    return read if earning and due else None
+    return earning and due
 
 
 def said(budget: CostBudget, seen: Observed, found: Account) -> Decision:

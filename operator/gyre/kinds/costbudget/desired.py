@@ -8,6 +8,7 @@ from gyre.adapters.kept import guarded
 from gyre.api import gvks
 from gyre.api.effects import Effect, Ref
 from gyre.api.kind import MANAGED_BY
+from gyre.cost.estimate import History
 from gyre.cost.meter import Meter
 from gyre.kinds.costbudget.ledger import ledger_name, to_data
 from gyre.kinds.costbudget.model import CostBudget
@@ -19,7 +20,7 @@ def ledger_ref(budget: CostBudget) -> Ref:
     return Ref(gvks.CONFIG_MAP, budget.spec.ledger_namespace, ledger_name(budget.name))
 
 
-def ledger(budget: CostBudget, meter: Meter) -> dict[str, Any]:
+def ledger(budget: CostBudget, meter: Meter, history: History) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -29,9 +30,9 @@ def ledger(budget: CostBudget, meter: Meter) -> dict[str, Any]:
             "labels": {MANAGED_BY: "gyre", BUDGET_LABEL: budget.name},
             "ownerReferences": [budget.owner_reference()],
         },
-        "data": to_data(budget, meter),
+        "data": to_data(budget, meter, history),
     }
 
 
-def written(budget: CostBudget, meter: Meter, seen: str) -> Effect:
-    return guarded(ledger(budget, meter), seen or None)
+def written(budget: CostBudget, meter: Meter, history: History, seen: str) -> Effect:
+    return guarded(ledger(budget, meter, history), seen or None)

@@ -151,6 +151,7 @@ class CostBudget(
         Column("Currency", ".spec.currency"),
         Column("Action", ".status.action"),
         Column("At-Least", ".status.atLeast", priority=1),
+        Column("Efficiency", ".status.usage.efficiency", type="integer", priority=1),
         Column("Forecast", ".status.forecast.p50", priority=1),
         Column("Exhausts", ".status.exhaustsAt", priority=1),
         Column("Committed", ".status.committed", priority=1),

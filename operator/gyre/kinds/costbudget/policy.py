@@ -4,7 +4,7 @@
 the operator is down, since it reads what was last written; a budget whose period has ended since then refuses nobody.
 Both fail open: an API server that has just been given the CRDs does not know the kind of their parameter for up to half a
 minute, and would refuse every TrainingJob till then; a job that slips through is parked by the operator.
-`…-budget-left` only warns: it says before a job is made what is left, and what the forecast is.
+`…-budget-left` only warns: it says before a job is made what is left, what the forecast is, and what the job itself will cost.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gyre.adapters.deletion import ADMISSION
 from gyre.api import gvks
 from gyre.api.effects import Manifest
 from gyre.api.kind import MANAGED_BY
+from gyre.kinds.costbudget import foreseen
 
 DENIES: Final = f"{gvks.TRAINING_JOB.plural}-budget.{gvks.TRAINING_JOB.group}"
 WARNS: Final = f"{gvks.TRAINING_JOB.plural}-budget-left.{gvks.TRAINING_JOB.group}"
@@ -53,6 +54,7 @@ NOTICE: Final = """
     + (has(params.status.forecast)
         ? '; forecast of the period P50 ' + params.status.forecast.p50 + ', P90 ' + params.status.forecast.p90 : '')
 """
+SAID: Final = f"{NOTICE} + ({foreseen.JOB}) + ({foreseen.TOO_MUCH})"
 
 
 def policies() -> tuple[Manifest, ...]:
@@ -62,8 +64,9 @@ def policies() -> tuple[Manifest, ...]:
         _policy(DENIES, "Ignore", f"!({refused})", REFUSAL, "a CostBudget that covers it is exhausted"),
         _binding(DENIES, "Deny"),
         _policy(
-            *(WARNS, "Ignore", "!(variables.covered && variables.current)", NOTICE),
+            *(WARNS, "Ignore", "!(variables.covered && variables.current)", SAID),
             "a CostBudget covers it",
+            tuple(foreseen.variables()),
         ),
         _binding(WARNS, "Warn"),
     )
@@ -76,7 +79,9 @@ def _variables() -> Iterator[tuple[str, str]]:
     yield "amount", "has(params.status.amount) ? params.status.amount : string(params.spec.amount)"
 
 
-def _policy(name: str, failure: str, expression: str, said: str, otherwise: str) -> Manifest:
+def _policy(
+    name: str, failure: str, expression: str, said: str, otherwise: str, more: tuple[tuple[str, str], ...] = ()
+) -> Manifest:
     job, budget = gvks.TRAINING_JOB, gvks.COST_BUDGET
     rule = {
         "apiGroups": [job.group],
@@ -92,7 +97,7 @@ def _policy(name: str, failure: str, expression: str, said: str, otherwise: str)
             "failurePolicy": failure,
             "paramKind": {"apiVersion": budget.api_version, "kind": budget.kind},
             "matchConstraints": {"resourceRules": [rule]},
-            "variables": [{"name": key, "expression": " ".join(text.split())} for key, text in _variables()],
+            "variables": [{"name": key, "expression": " ".join(text.split())} for key, text in (*_variables(), *more)],
             "validations": [
                 {
                     "expression": expression,

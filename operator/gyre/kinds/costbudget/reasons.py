@@ -20,6 +20,7 @@ class Reason(Term):
     PRICES_MISSING = "PricesMissing", "something ran for which no Provider has a price"
     CURRENCY_MIXED = "CurrencyMixed", "prices are in another currency than the budget"
     PRICED = "Priced", "everything that ran has a price"
+    SAMPLED = "Sampled", "what pods use is known, as far as somebody looked"
     LEDGER_UNREADABLE = "LedgerUnreadable", "somebody changed the ledger ConfigMap"
     UNKNOWN_TIME_ZONE = "UnknownTimeZone", "the operator does not know spec.timeZone"
     FORECAST_MADE = "ForecastMade", "there are days enough to forecast from"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from gyre.api.fields import Count, Currency, Time, clipped
+from gyre.api.fields import Count, Currency, Duration, Percent, Time, clipped
 from gyre.api.markers import ListType, MaxItems
 from gyre.api.model import Schema
 from gyre.api.resource import Status
@@ -15,6 +15,7 @@ from gyre.api.terms import Term
 
 MAX_OWNERS = 20
 MAX_ANOMALIES = 5
+MAX_HISTORY = 40
 
 Cents = Annotated[
     Decimal,
@@ -22,6 +23,13 @@ Cents = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$", "maxLength": 23}),
 ]
 """Money as a decimal string, in hundredths; below zero when more is spent than there was."""
+
+Rate = Annotated[
+    Decimal,
+    PlainSerializer(lambda value: format(value, "f"), when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,12})?$", "maxLength": 22}),
+]
+"""Money for one unit, as a Provider says it."""
 
 
 class Doing(Term):
@@ -68,7 +76,50 @@ class OwnerReport(Schema):
     cost_center: Annotated[str, *clipped(63)] | None = None
     """Its label gyre.dev/cost-center."""
     cost: Cents
-    """Money."""
+    """Money, for what it kept free."""
+    usage: Cents | None = None
+    """Money for what it used of that, at the same prices; none where nobody looked."""
+    sampled: Percent | None = None
+    """Share of its cost that usage is about; disks are nobody's to sample."""
+
+
+class UsageReport(Schema):
+    """What was used of what was paid for, as far as somebody looked."""
+
+    cost: Cents
+    """Money for what was used, at the same prices."""
+    covered: Cents
+    """Money for what was kept free meanwhile: what `cost` compares with."""
+    efficiency: Count
+    """Cost in percent of covered; above 100 where more was used than asked for."""
+    sampled: Percent
+    """Share of what pods cost that anybody looked at."""
+
+
+class RatesReport(Schema):
+    """The dearest prices of any Provider in the currency of the budget: what a job that may run anywhere is reckoned with."""
+
+    cpu: Rate | None = None
+    """One core for one hour; none when nobody has a price."""
+    memory: Rate | None = None
+    """One GiB for one hour."""
+    accelerator: Rate | None = None
+    """One device for one hour."""
+
+
+class HistoryReport(Schema):
+    """How long the runs of one model took that succeeded: the time in which they held pods."""
+
+    namespace: Annotated[str, *clipped(63)]
+    """Namespace of the model."""
+    model: Annotated[str, *clipped(253)]
+    """The model."""
+    runs: Count
+    """How many; the newest twenty at the most."""
+    p50: Duration
+    """Half of them took no longer."""
+    p90: Duration
+    """Nine of ten took no longer."""
 
 
 class AnomalyReport(Schema):
@@ -103,6 +154,14 @@ class CostBudgetStatus(Status):
     """What running TrainingJobs will still cost by their own estimate; none when one of them says no end."""
     left: Cents | None = None
     """The amount less what is spent."""
+    usage: UsageReport | None = None
+    """What was used of what was spent; none while nobody has looked, which is not nothing."""
+    rates: RatesReport | None = None
+    """What the API server reckons a new TrainingJob with; none while no Provider has a price."""
+    history: Annotated[
+        tuple[HistoryReport, ...], ListType("map", keys=("namespace", "model")), MaxItems(MAX_HISTORY)
+    ] = ()
+    """The models that were trained last, at least three times."""
     forecast: ForecastReport | None = None
     """What will be spent by the end of the period."""
     exhausts_at: Time | None = None

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from gyre.adapters.prices import rates
 from gyre.api.conditions import Row, Verdict, merge, no, report, unknown, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
 from gyre.cost.anomalies import Anomaly
-from gyre.cost.bill import CENT, Owner, shown
+from gyre.cost.bill import CENT, Owner, money, shown
+from gyre.cost.estimate import History, Took
 from gyre.cost.periods import starts
+from gyre.cost.prices import Book, Resource
 from gyre.cost.text import OTHERS
+from gyre.cost.usage import Usage
 from gyre.kinds.costbudget.account import Account, Outlook, account, outlook, zone_of
 from gyre.kinds.costbudget.model import CostBudget
 from gyre.kinds.costbudget.observe import Observed
 from gyre.kinds.costbudget.reasons import Reason
 from gyre.kinds.costbudget.report import (
     MAX_ANOMALIES,
+    MAX_HISTORY,
     MAX_OWNERS,
     AnomalyReport,
     CostBudgetStatus,
     Doing,
     ForecastReport,
+    HistoryReport,
     OwnerReport,
     PeriodReport,
+    RatesReport,
+    UsageReport,
 )
 
 
@@ -54,6 +62,11 @@ def forecast(facts: Facts) -> Verdict | None:
     return yes(Reason.FORECAST_MADE) if facts.ahead.forecast else None
 
 
+def metered(facts: Facts) -> Verdict | None:
+    use = facts.found.use
+    return yes(Reason.SAMPLED, f"somebody looked at {use.sampled} % of what pods cost") if use.known else None
+
+
 def anomalous(facts: Facts) -> Verdict | None:
     if not facts.ahead.anomalies:
         return no(Reason.ORDINARY)
@@ -68,6 +81,11 @@ CONDITIONS: Final = (
     #   type            what the books say → verdict   None means
     Row[Facts]("Exhausted", exhausted, "gyre has not looked at the books yet"),
     Row[Facts]("Priced", priced, "gyre has not looked at the books yet"),
+    Row[Facts](
+        "Metered",
+        metered,
+        "nobody has told what pods use, so that is unknown: metrics.k8s.io does, where metrics-server or the like is installed",
+    ),
     Row[Facts]("Forecast", forecast, "fewer than seven whole days of spending are known: no forecast yet"),
     Row[Facts]("Anomalous", anomalous, "gyre has not looked at the books yet"),
 )
@@ -98,6 +116,9 @@ def summarize(budget: CostBudget, seen: Observed, decision: Decision, now: datet
         at_least=None if known else found.least,
         committed=found.committed if known else None,
         left=found.amount - found.least if known else None,
+        usage=_usage(found.use),
+        rates=_rates(seen.prices, now),
+        history=_history(seen.history),
         forecast=(
             ForecastReport(p50=made.p50, p90=made.p90)
             if made is not None and made.p50 is not None and made.p90 is not None and known
@@ -117,13 +138,47 @@ def _owners(found: Account) -> tuple[OwnerReport, ...]:
     """The largest first; the rest as one row, so that rows sum to what was spent."""
     cents = shown(found.rows)
     order = sorted(cents, key=lambda owner: (-cents[owner], owner))
-    rows = [_owner(owner, cents[owner]) for owner in order[:MAX_OWNERS]]
+    rows = [_owner(owner, cents[owner], found.uses.get(owner)) for owner in order[:MAX_OWNERS]]
     if rest := order[MAX_OWNERS:]:
         rows.append(OwnerReport(kind=OTHERS, name=OTHERS, cost=sum((cents[owner] for owner in rest), Decimal(0))))
     return tuple(rows)
 
 
-def _owner(owner: Owner, cost: Decimal) -> OwnerReport:
+def _usage(use: Usage) -> UsageReport | None:
+    if not use.known:
+        return None
+    return UsageReport(cost=money(use.used), covered=money(use.covered), efficiency=use.efficiency, sampled=use.sampled)
+
+
+def _rates(prices: Book, now: datetime) -> RatesReport | None:
+    found = rates(prices, now)
+    if not found:
+        return None
+    return RatesReport(
+        cpu=found.get(Resource.CPU), memory=found.get(Resource.MEMORY), accelerator=found.get(Resource.ACCELERATOR)
+    )
+
+
+def _history(history: History) -> tuple[HistoryReport, ...]:
+    """Of the models that can be told of, those with the newest run; by name, so that the same is the same."""
+    known = {model: took for model in history.runs if (took := history.took(model)) is not None}
+    newest = sorted(known, key=lambda model: (history.runs[model][-1], model))[-MAX_HISTORY:]
+    return tuple(_took(model, known[model]) for model in sorted(newest))
+
+
+def _took(key: str, took: Took) -> HistoryReport:
+    namespace, _, model = key.partition("/")
+    return HistoryReport(
+        namespace=namespace,
+        model=model,
+        runs=took.runs,
+        p50=timedelta(seconds=took.p50),
+        p90=timedelta(seconds=took.p90),
+    )
+
+
+def _owner(owner: Owner, cost: Decimal, use: Usage | None) -> OwnerReport:
+    known = use is not None and use.known
     return OwnerReport(
         namespace=owner.namespace,
         kind=owner.kind,
@@ -132,6 +187,8 @@ def _owner(owner: Owner, cost: Decimal) -> OwnerReport:
         team=owner.team or None,
         cost_center=owner.cost_center or None,
         cost=cost,
+        usage=money(use.used) if use is not None and known else None,
+        sampled=use.sampled if use is not None and known else None,
     )
 
 

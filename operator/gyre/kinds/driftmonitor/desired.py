@@ -17,6 +17,7 @@ from gyre.adapters import jobs
 from gyre.adapters.datasets import DatasetView, S3Source
 from gyre.adapters.storage import ACCESS_KEYS, BucketPlace, ClaimPlace, Place, from_uri, reach
 from gyre.api import gvks
+from gyre.api.accounts import account
 from gyre.api.effects import Manifest, Ref
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.driftmonitor.ledger import Ledger, stamp, to_data
@@ -174,5 +175,5 @@ def _span(start: datetime, end: datetime) -> dict[str, str]:
 
 
 def _metadata(dm: DriftMonitor, name: str) -> dict[str, Any]:
-    labels = {MANAGED_BY: "gyre", MONITOR_LABEL: dm.name}
+    labels = {**account(dm.metadata.labels), MANAGED_BY: "gyre", MONITOR_LABEL: dm.name}
     return {"name": name, "namespace": dm.namespace, "labels": labels, "ownerReferences": [dm.owner_reference()]}

@@ -16,6 +16,7 @@ from typing import Any, Final
 from gyre.adapters import storage
 from gyre.adapters.predictionlog import LOG_LABEL, LogView
 from gyre.api import gvks, restricted
+from gyre.api.accounts import account
 from gyre.api.effects import Manifest
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.inferenceservice import tokens
@@ -79,10 +80,11 @@ def collector(gis: InferenceService) -> tuple[Manifest, ...]:
     if log is None or view is None:
         return ()
     pods = {LOG_LABEL: gis.name}
+    labels = {**account(gis.metadata.labels), MANAGED_BY: "gyre", **pods}
     metadata = {
         "name": log_name(gis.name),
         "namespace": gis.namespace,
-        "labels": {MANAGED_BY: "gyre", **pods},
+        "labels": labels,
         "ownerReferences": [gis.owner_reference()],
     }
     ports = [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": PORT}]
@@ -93,7 +95,7 @@ def collector(gis: InferenceService) -> tuple[Manifest, ...]:
         "spec": {"selector": pods, "ports": ports},
     }
     scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
-    told = {"labels": {MANAGED_BY: "gyre", **pods}, "annotations": scraped}
+    told = {"labels": labels, "annotations": scraped}
     template = {"metadata": told, "spec": _pod(gis, log, view)}
     deployment = {
         "apiVersion": gvks.DEPLOYMENT.api_version,

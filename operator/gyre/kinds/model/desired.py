@@ -8,6 +8,7 @@ from typing import Any
 from gyre.adapters.deletion import refuse_while
 from gyre.adapters.kept import config_map, guarded
 from gyre.api import gvks
+from gyre.api.accounts import account
 from gyre.api.effects import Effect, Manifest
 from gyre.api.kind import MANAGED_BY
 from gyre.kinds.model import ledger as memory
@@ -78,6 +79,6 @@ def _metadata(model: Model, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "namespace": model.namespace,
-        "labels": {MANAGED_BY: "gyre"},
+        "labels": {**account(model.metadata.labels), MANAGED_BY: "gyre"},
         "ownerReferences": [model.owner_reference()],
     }

@@ -1,4 +1,4 @@
-"""What a job costs: its pods' runs at the Providers' prices, kept in its ledger. Pure.
+"""What a job costs, and what it was expected to: its pods' runs at the Providers' prices, kept in its ledger. Pure.
 
 Without a Provider nothing is metered and the cost is Unknown. The currency is that of spec.maxCost; else that of the only
 one in which there are prices. With several, and no maxCost, it is Unknown: nobody said which. It stays what it was at first.
@@ -13,10 +13,15 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from gyre.adapters.prices import book
-from gyre.cost.bill import money
-from gyre.cost.meter import Meter, Sighting
-from gyre.cost.prices import Book
+from gyre.adapters.charges import amounts_of
+from gyre.adapters.pods import GPU
+from gyre.adapters.prices import book, rates
+from gyre.cost import estimate
+from gyre.cost.bill import money, plus
+from gyre.cost.estimate import Expected, Took
+from gyre.cost.meter import Meter
+from gyre.cost.prices import Book, Resource
+from gyre.cost.spans import Amounts, Sighting
 from gyre.cost.text import Unreadable, bounded, dump, load
 from gyre.kinds.trainingjob.ledger import Ledger
 from gyre.kinds.trainingjob.model import TrainingJob
@@ -69,6 +74,37 @@ def read(job: TrainingJob, ledger: Ledger, prices: Book, sightings: Iterable[Sig
         return None
     currency = prices.lists[0].currency if prices else ledger.currency
     return replace(ledger, meter=dump(bounded(after, forever=True)), currency=currency)
+
+
+def expected(job: TrainingJob, prices: Book, took: Took | None, now: datetime) -> Expected | None:
+    """What it will cost, before anything of it runs; None while no Provider prices anything. It is kept as it was at first."""
+    if not prices:
+        return None
+    limits = [job.spec.time_limit, job.spec.finish_by - now if job.spec.finish_by else None]
+    known = [max(0, round(limit.total_seconds())) for limit in limits if limit is not None]
+    found = estimate.expected(
+        asked(job),
+        rates(prices, now, job.spec.node_selector),
+        model=model_of(job),
+        took=took,
+        limit=min(known, default=None),
+    )
+    return replace(found, currency=prices.lists[0].currency)
+
+
+def model_of(job: TrainingJob) -> str:
+    return job.spec.model.name if job.spec.model is not None else job.name
+
+
+def asked(job: TrainingJob) -> Amounts:
+    """What its pods keep free together."""
+    worker, head = job.spec.resources, job.spec.head
+    workers = [amounts_of({"cpu": worker.cpu, "memory": worker.memory, GPU: worker.gpu})] * job.spec.workers
+    sums: dict[Resource, Decimal] = {}
+    for amounts in (*workers, amounts_of({"cpu": head.cpu, "memory": head.memory})):
+        for resource, amount in amounts:
+            sums[resource] = plus(sums, resource, amount)
+    return tuple(sorted(sums.items()))
 
 
 def interval(job: TrainingJob) -> timedelta:

@@ -16,7 +16,7 @@ from gyre.adapters.datasets import DatasetView, PvcSource
 from gyre.api.effects import Note
 from gyre.api.kind import Decision
 from gyre.api.terms import clip
-from gyre.kinds.trainingjob import desired, endings, over, ray, running, within
+from gyre.kinds.trainingjob import costs, desired, endings, over, ray, running, within
 from gyre.kinds.trainingjob.closing import budget_of, cleared, deadline, limit_passed
 from gyre.kinds.trainingjob.halting import halted
 from gyre.kinds.trainingjob.ledger import End, Ledger, Phase, Pin, WarmStart, begin, milliseconds
@@ -200,7 +200,10 @@ def resume_step(seen: Observed, ledger: Ledger) -> int:
 
 
 def kept(job: TrainingJob, seen: Observed, now: datetime) -> Ledger:
-    return seen.ledger or begin(job.uid, job.metadata.creation_timestamp or now, now)
+    if seen.ledger is not None:
+        return seen.ledger
+    begun = begin(job.uid, job.metadata.creation_timestamp or now, now)
+    return replace(begun, expected=costs.expected(job, seen.prices, seen.took, now))
 
 
 def pins(job: TrainingJob, seen: Observed) -> tuple[Pin, ...]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from gyre.adapters.storage import Place
 from gyre.api.terms import clip
+from gyre.cost.estimate import Expected
 from gyre.kinds.trainingjob.policy import RESTORES, FailureClass
 
 KEPT = 10
@@ -154,6 +155,8 @@ class Ledger:
     """What its pods cost, as `gyre.cost.text` writes it; empty while no Provider prices anything."""
     currency: str = ""
     """Of the meter."""
+    expected: Expected | None = None
+    """What it was expected to cost when it was made; later runs of others change nothing of it."""
 
     @property
     def open(self) -> Attempt | None:

@@ -22,8 +22,9 @@ from gyre.adapters.versions import ModelVersionView
 from gyre.api import gvks
 from gyre.api.effects import Gvk, Ref
 from gyre.api.kind import Reader
-from gyre.cost.meter import Sighting
+from gyre.cost.estimate import Took
 from gyre.cost.prices import Book
+from gyre.cost.spans import Sighting
 from gyre.kinds.trainingjob import costs, memory, ray
 from gyre.kinds.trainingjob.ledger import Ledger, Phase
 from gyre.kinds.trainingjob.memory import Memory
@@ -72,6 +73,8 @@ class Observed:
     """Of the CostBudgets that cover the job, those that park."""
     prices: Book = field(default_factory=Book)
     """Of the Providers in the currency that the job is metered in."""
+    took: Took | None = None
+    """How long runs of its model took, as a CostBudget that covers it knows; looked at only before it begins."""
     sightings: tuple[Sighting, ...] = ()
     """Its containers as runs that cost money; empty while there are no prices."""
 
@@ -117,7 +120,8 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
     )
     credentials, foreign = _credentials(reader, job)
     ledger = ours.ledger if ours else None
-    budgets = _budgets(reader, job)
+    covering = _budgets(reader, job)
+    budgets = tuple(one for one in covering if one.parks)
     prices = costs.prices_of(job, ledger, reader.everything(gvks.PROVIDER))
     return Observed(
         datasets=_datasets(reader, job),
@@ -136,13 +140,21 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
         before=await _before(reader, job) if may_start(job, ledger) and not budgets else Before(),
         budgets=budgets,
         prices=prices,
+        took=_took(job, covering) if ledger is None else None,
         sightings=_sightings(reader, job, prices) if prices or (ledger and ledger.meter) else (),
     )
 
 
 def _budgets(reader: Reader, job: TrainingJob) -> tuple[BudgetView, ...]:
     found = map(BudgetView.of, reader.everything(gvks.COST_BUDGET))
-    return tuple(one for one in found if one.parks and one.covers(job.namespace, job.metadata.labels))
+    return tuple(one for one in found if one.covers(job.namespace, job.metadata.labels))
+
+
+def _took(job: TrainingJob, budgets: Sequence[BudgetView]) -> Took | None:
+    """Of the budget that knows most runs; the first by name of those that know as many."""
+    model = f"{job.namespace}/{costs.model_of(job)}"
+    known = [one.took[model] for one in sorted(budgets, key=lambda one: one.name) if model in one.took]
+    return max(known, key=lambda took: took.runs, default=None)
 
 
 def _sightings(reader: Reader, job: TrainingJob, prices: Book) -> tuple[Sighting, ...]:

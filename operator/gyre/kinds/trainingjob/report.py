@@ -26,6 +26,7 @@ from gyre.api.markers import ListType, MapType, MaxItems, MaxLength, MaxProperti
 from gyre.api.model import Schema
 from gyre.api.resource import Status
 from gyre.api.terms import Term
+from gyre.cost.estimate import Basis
 from gyre.kinds.trainingjob.policy import FailureClass
 
 Metrics = Annotated[dict[str, Number], MaxProperties(32)]
@@ -160,6 +161,23 @@ class Goodput(Schema):
     """The rows: productive, queued, parked, starting, checkpointSave, checkpointRestore, wasted, recovering, other."""
 
 
+class ExpectedReport(Schema):
+    """What the job was expected to cost when it was made, at the dearest prices where it may run. It stays as it was."""
+
+    basis: Basis
+    """What it rests on."""
+    why: Annotated[str, *clipped(256)]
+    """How many runs it was reckoned from, or what is missing."""
+    p50: Annotated[str, MaxLength(23), Pattern(r"^[0-9]+\.[0-9]{2}$")] | None = None
+    """Half of such jobs cost no more; none without three runs of the model that succeeded."""
+    p90: Annotated[str, MaxLength(23), Pattern(r"^[0-9]+\.[0-9]{2}$")] | None = None
+    """Nine of ten cost no more."""
+    most: Annotated[str, MaxLength(23), Pattern(r"^[0-9]+\.[0-9]{2}$")] | None = None
+    """What spec.timeLimit or spec.finishBy allow; none without either. A bound, and no expectation."""
+    currency: Currency
+    """Of all of them."""
+
+
 class CostReport(Schema):
     """What the pods of the run have cost, as of its last entry."""
 
@@ -169,6 +187,8 @@ class CostReport(Schema):
     """What has a price, where not everything has."""
     currency: Currency
     """Of both."""
+    expected: ExpectedReport | None = None
+    """What it was expected to cost; none where no Provider priced anything when it was made."""
 
 
 class TrainingJobStatus(Status):

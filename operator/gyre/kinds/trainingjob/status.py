@@ -17,6 +17,7 @@ from gyre.adapters.run import Checkpoint, Progress
 from gyre.api.conditions import Row, Truth, Verdict, merge, no, report, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
+from gyre.cost.estimate import Expected
 from gyre.kinds.trainingjob import costs, desired
 from gyre.kinds.trainingjob.evidence import config_problem, pull_problem
 from gyre.kinds.trainingjob.goodput import Account, account
@@ -29,6 +30,7 @@ from gyre.kinds.trainingjob.report import (
     CheckpointReport,
     CostReport,
     Ending,
+    ExpectedReport,
     Goodput,
     MetricsReport,
     Pinned,
@@ -237,12 +239,23 @@ def _metrics(job: TrainingJob, spoken: Progress) -> MetricsReport | None:
 
 
 def _cost(ledger: Ledger) -> CostReport | None:
+    foreseen = _expected(ledger.expected)
     if not ledger.meter:
-        return None
+        return CostReport(currency=foreseen.currency, expected=foreseen) if foreseen else None
     known, amount = not costs.unknown(ledger), f"{costs.spent(ledger):f}"
     return CostReport(
-        spent=amount if known else None, at_least=None if known else amount, currency=ledger.currency or "XXX"
+        spent=amount if known else None,
+        at_least=None if known else amount,
+        currency=ledger.currency or "XXX",
+        expected=foreseen,
     )
+
+
+def _expected(kept: Expected | None) -> ExpectedReport | None:
+    if kept is None:
+        return None
+    p50, p90, most = (None if value is None else f"{value:f}" for value in (kept.p50, kept.p90, kept.most))
+    return ExpectedReport(basis=kept.basis, why=kept.why, p50=p50, p90=p90, most=most, currency=kept.currency)
 
 
 def _goodput(account: Account) -> Goodput:
