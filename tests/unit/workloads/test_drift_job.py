@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 from tests.unit.workloads import bucket
-from tests.unit.workloads.flights_log import FEATURES, HOUR, START, Log, dataset, month, plan, run
+from tests.unit.workloads.flights_log import FEATURES, Log, dataset, month, plan, run
 
 from gyre.stats import drift
 from gyre.stats.bins import Bins
@@ -213,46 +213,6 @@ def test_a_log_of_which_masking_leaves_nothing_says_so(log: Log, job: Job):
     log.hour(0, month(1)[:500], masked="Full", distance=None, hour=None, carrier=None, origin=None)
     _, told = job(features=FEATURES)
     assert told["error"]["class"] == "Masked"
-
-
-def span(first: int, last: int) -> dict[str, Any]:
-    return {"window": {"from": (START + first * HOUR).isoformat(), "to": (START + last * HOUR).isoformat()}}
-
-
-def test_a_span_of_the_log_is_a_reference_and_its_answers_are_judged_too(log: Log, job: Job):
-    log.hour(0, month(1)[:6_000], probability=np.random.default_rng(1).beta(2, 6, 6_000))
-    log.hour(1, month(1)[6_000:8_000], probability=np.random.default_rng(2).beta(2, 6, 2_000))
-    log.hour(2, month(1)[8_000:10_000], probability=np.random.default_rng(3).beta(3, 5, 2_000))
-    assert job(1, span(0, 1))[1]["drifted"] is False
-    _, told = job(2, span(0, 1))
-    assert told["drifted"] is True
-    assert told["worst"][0]["feature"] == "prediction"
-
-
-def test_a_reference_of_this_hour_stays_the_same_while_the_hour_goes_on(log: Log, job: Job):
-    quarter = {"window": {"from": START.isoformat(), "to": (START + HOUR / 4).isoformat()}}
-    log.hour(0, month(1)[:12_000])
-    log.hour(1, month(1)[12_000:14_000])
-    job(1, quarter)
-    later = log.hour(0, month(1)[14_000:16_000], seed=1, minutes=(20, 60))
-    assert len(later) == 2_000
-    job(1, quarter)
-    assert len(list(log.kept.glob("reference-*.json"))) == 1
-    log.hour(0, month(1)[16_000:17_000], seed=2, minutes=(0, 10))
-    job(1, quarter)
-    assert len(list(log.kept.glob("reference-*.json"))) == 2
-
-
-def test_the_answers_of_another_version_are_not_compared(log: Log, job: Job):
-    log.hour(0, month(1)[:6_000], probability=np.random.default_rng(1).beta(2, 6, 6_000))
-    log.hour(1, month(1)[6_000:8_000], version="v2", probability=np.random.default_rng(3).beta(3, 5, 2_000))
-    assert job(1, span(0, 1))[1]["drifted"] is False
-    assert windows_of(log)[0]["unjudged"] == ["prediction"]
-
-
-def test_a_reference_without_traffic_is_too_small(log: Log, job: Job):
-    log.hour(9, month(1)[:500])
-    assert job(9, span(0, 1), features=FEATURES)[1]["error"]["class"] == "ReferenceTooSmall"
 
 
 def probabilities(seed: int, rows: int) -> np.ndarray:
