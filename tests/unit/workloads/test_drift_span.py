@@ -1,4 +1,4 @@
-"""A span of the log as the reference of a DriftMonitor: what is in it, which of its answers are compared, when it is another one."""
+"""A span of the log as the reference of a DriftMonitor: what is in it, which answers are compared, when it is another one."""
 
 from __future__ import annotations
 
