@@ -14,6 +14,8 @@ MODEL, SERVICE = "mdl/flights-late", "gis/flights"
 NUMBERS = (6, 7, 8, 9, 10, 11, 12, 12, 12, 12, 12, 12)
 NAMES = {6: "June", 7: "July", 8: "August", 9: "September", 10: "October", 11: "November", 12: "December"}
 MONTH = 60
+LATENESS = 40
+"""spec.lateness of both monitors."""
 MINUTES = 14.0
 JULY, AUGUST, SEPTEMBER = 1, 2, 3
 
@@ -107,7 +109,8 @@ def _finding(status: dict[str, Any]) -> str:
 
 def _acted(say: Narrator, year: Year, calendar: Calendar, labels_after: float) -> None:
     """What the people around a model do: say what usual is, and let the data grow once their labels are in."""
-    if not year.season and calendar.over(AUGUST):
+    # Not before August itself is the newest month that can be judged: July, in kilometres, is none to compare with it.
+    if not year.season and calendar.over(AUGUST, later=LATENESS + 5):
         year.season = True
         manifest = (ROOT / "examples" / "loop" / "season.yaml").read_text()
         for placeholder, index in (("2026-08-01T00:00:00Z", AUGUST), ("2026-08-01T00:01:00Z", SEPTEMBER)):
