@@ -20,7 +20,7 @@ from gyre_train.storage import open_storage, read_bytes
 
 if TYPE_CHECKING:
     from gyre_train.encoder import Encoder
-    from gyre_train.tabular import Tabular
+    from gyre_train.options import Tabular
 
 WEIGHTS: Final = "model.pt"
 GRAPH: Final = "model.onnx"

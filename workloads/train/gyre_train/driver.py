@@ -150,9 +150,9 @@ class Driver:
             if self.spec.script:
                 self._run_script(self.spec.script.path, self.spec.script.args)
             else:
-                from gyre_train import session, tabular
+                from gyre_train import options, session, tabular
 
-                tabular.parse(self.spec)
+                options.parse(self.spec)
                 session.run(tabular.train_worker)
         except UserError as error:
             raise Failed("User", str(error)) from error

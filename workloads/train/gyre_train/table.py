@@ -19,6 +19,7 @@ from pyarrow import fs
 from gyre_data.digest import data_files
 from gyre_train.encoder import Encoder, Feature
 from gyre_train.faults import UserError
+from gyre_train.window import Within, span_of
 
 VOCABULARY_LIMIT: Final = 10_000
 
@@ -70,8 +71,15 @@ def partitions(files: Any, folder: str) -> list[str]:
     return sorted({path.rpartition("/")[0] for info, path in found if info.size and path.endswith(".parquet")})
 
 
-def read(files: Any, folder: str, only: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-    """The Parquet files below `folder` in the order of their paths; `only`: of these partitions. Raises UserError.
+def read(
+    files: Any,
+    folder: str,
+    only: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    within: Within | None = None,
+) -> pa.Table:
+    """The Parquet files below `folder` in the order of their paths; `only`: of these partitions; `within`: of a window, which
+    may have none of their rows. Raises UserError.
 
     Columns of the path (`month=01`) are added as text where the files lack them.
     """
@@ -79,7 +87,7 @@ def read(files: Any, folder: str, only: Sequence[str] | None = None, columns: Se
     for info, path in data_files(files, folder, fs.FileSelector(folder, recursive=True)):
         place = path.rpartition("/")[0]
         if path.endswith(".parquet") and (only is None or place in only):
-            table = pq.read_table(info.path, filesystem=files, partitioning=None)
+            table = rows_of(files, info.path, within)
             for part in place.split("/"):
                 key, _, value = part.partition("=")
                 if value and key not in table.column_names:
@@ -88,6 +96,15 @@ def read(files: Any, folder: str, only: Sequence[str] | None = None, columns: Se
     if not parts:
         raise UserError(f"{folder} has no Parquet files" + (f" in {list(only)}" if only is not None else ""))
     return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+
+
+def rows_of(files: Any, path: str, within: Within | None) -> pa.Table:
+    """Of one file. One that lies outside of the window is not read: its footer says so."""
+    if within is None:
+        return pq.read_table(path, filesystem=files, partitioning=None)
+    if not within.may_hold(span_of(files, path, within.column)):
+        return pq.read_schema(path, filesystem=files).empty_table()
+    return within.of(pq.read_table(path, filesystem=files, partitioning=None))
 
 
 def select(table: pa.Table, columns: Sequence[str] | None, folder: str) -> pa.Table:

@@ -13,7 +13,7 @@ from gyre.api.kind import MANAGED_BY
 from gyre.kinds.model import ledger as memory
 from gyre.kinds.model.ledger import Ledger, Run
 from gyre.kinds.model.model import Model
-from gyre.kinds.model.policy import RETRAIN_OF
+from gyre.kinds.model.policy import RETRAIN_OF, Clock, Window
 
 
 def policies() -> tuple[Manifest, ...]:
@@ -51,15 +51,20 @@ def training_job(model: Model, run: Run) -> Manifest:
     why = {"gyre.dev/retrain-why": f"{run.trigger}: {run.why}"[:400]}
     spec = {**retrain.template, "model": {"name": model.name}}
     if retrain.window is not None:
-        begin, end = run.at - retrain.window.last, run.at
-        told = {retrain.window.from_parameter: _time(begin), retrain.window.to_parameter: _time(end)}
-        spec["parameters"] = {**(spec.get("parameters") or {}), **told}
+        spec["parameters"] = {**(spec.get("parameters") or {}), **window(retrain.window, run)}
     return {
         "apiVersion": gvks.TRAINING_JOB.api_version,
         "kind": gvks.TRAINING_JOB.kind,
         "metadata": {**metadata, "labels": labels, "annotations": why},
         "spec": spec,
     }
+
+
+def window(asked: Window, run: Run) -> dict[str, str]:
+    """As parameters: a stretch of the cluster's time, or a length that the program counts back from its newest row."""
+    if asked.of is Clock.DATA:
+        return {asked.last_parameter: str(int(asked.last.total_seconds()))}
+    return {asked.from_parameter: _time(run.at - asked.last), asked.to_parameter: _time(run.at)}
 
 
 def datasets_of(model: Model) -> tuple[str, ...]:

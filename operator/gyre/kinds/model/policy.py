@@ -79,15 +79,26 @@ class WorthIt(Schema):
     """What a training costs. Without it: what the last one has cost, as its TrainingJob tells in status.cost."""
 
 
+class Clock(Term):
+    """Whose time it is."""
+
+    WALL_CLOCK = "WallClock", "of the cluster: up to the moment at which the retraining was asked for"
+    DATA = "Data", "of the data: up to the newest row, as for records that are replayed, or that come late"
+
+
 class Window(Schema):
-    """The stretch of time up to now, handed to the training program as two parameters (RFC 3339, UTC)."""
+    """A stretch of time to train on, handed to the program as parameters; the ready-made loop takes them by these names."""
 
     last: Annotated[Duration, Span("1h", "3650d")]
     """How long."""
+    of: Clock = Clock.WALL_CLOCK
+    """Whose time."""
     from_parameter: Word = "windowFrom"
-    """The parameter with its beginning."""
+    """Of WallClock: the parameter with its beginning (RFC 3339, UTC), which is in it."""
     to_parameter: Word = "windowTo"
-    """The parameter with its end."""
+    """Of WallClock: the parameter with its end, which is not in it."""
+    last_parameter: Word = "windowLast"
+    """Of Data: the parameter with its length in seconds."""
 
 
 class Retrain(Schema):
@@ -104,7 +115,7 @@ class Retrain(Schema):
     worth_it: WorthIt | None = None
     """Whether it is worth it."""
     window: Window | None = None
-    """A moving window over the data, for programs that take one; the Datasets of the template move by themselves."""
+    """A moving window over the data. The Datasets of the template move by themselves: each job takes their newest version."""
     template: Annotated[dict[str, Any], PreserveUnknown()]
     """The spec of the TrainingJob; `model.name` is this Model's."""
 

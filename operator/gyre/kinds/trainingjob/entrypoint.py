@@ -76,13 +76,20 @@ class TrainData(Schema):
     """A name of spec.datasets."""
 
 
-class Holdout(Schema, rules=(exactly_one_of("dataset", "partition"),)):
+Share = Annotated[
+    Fraction, Rule("double(self) > 0.0 && double(self) < 1.0", 'give a share between 0 and 1, such as "0.2"')
+]
+
+
+class Holdout(Schema, rules=(exactly_one_of("dataset", "partition", "newest"),)):
     """The rows that are never trained on, and that the model is measured by."""
 
     dataset: Name | None = None
     """A name of spec.datasets."""
     partition: Partition | None = None
-    """A partition of the training data."""
+    """A partition of the training data; with a window, of those that have rows in it."""
+    newest: Share | None = None
+    """The newest share of the rows of the training data, of their window where there is one."""
 
 
 class Baseline(Schema):
@@ -102,7 +109,9 @@ class Tabular(Schema):
     ignore: Annotated[tuple[Column, ...], ListType("set"), MaxItems(256)] = ()
     """Columns that must not be learnt from: whatever is not known when one predicts."""
     train: TrainData = TrainData()
-    """The rows to train on."""
+    """The rows to train on; of a window, with the parameters windowFrom and windowTo, or windowLast (docs/run-contract.md)."""
+    time: Column | None = None
+    """The column that says when a row was, for windows and `holdout.newest`; by default the only one that holds times."""
     holdout: Holdout | None = None
     """The rows to measure by; without them there is no evaluation."""
     baseline: Baseline | None = None
