@@ -85,7 +85,8 @@ def test_the_end_of_a_run_has_the_shape_of_the_example():
     end = EXAMPLE["progress.json (the end)"]
     record = Record(a_run(), {"pod": "head", "uid": "u"}, 0)
     record.failed("User", "x", 1)
-    record.evaluated(end["evaluation"]["metrics"], end["evaluation"]["baseline"], 1, "dataset holdout")
+    said = end["evaluation"]
+    record.evaluated(said["metrics"], said["baseline"], 1, "dataset holdout", said["champion"])
     record.wrote_artifact(end["artifact"])
     written = record.progress(2)
     assert {key: shape(written[key]) for key in end} == shape(end)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from gyre_data.digest import of_folder, root
 from gyre_serve.faults import StartError
 from gyre_serve.settings import Settings
+from gyre_train.contract import S3
 from gyre_train.storage import open_storage
 
 DESCRIPTION: Final = "model.json"
@@ -50,27 +51,32 @@ class Once:
 
 def fetch(settings: Settings) -> Artifact:
     """Raises StartError."""
+    return verified(settings.artifact, settings.digest, settings.s3)
+
+
+def verified(place: str, expected: str, s3: S3 | None) -> Artifact:
+    """The files of a folder or `s3://bucket/prefix` whose digest is the expected one. Raises StartError."""
     from pyarrow import fs
 
     try:
-        files, folder = open_storage(settings.artifact, settings.s3)
+        files, folder = open_storage(place, s3)
         once = Once(files)
         found = of_folder(once, folder, fs.FileSelector(folder, recursive=True))
     except FileNotFoundError as error:
         raise StartError(
-            "NotFound", f"{settings.artifact} does not exist ({error}): check the version's artifact.uri and its mount"
+            "NotFound", f"{place} does not exist ({error}): check the version's artifact.uri and its mount"
         ) from error
     except OSError as error:
         raise StartError(
-            "Unreadable", f"{settings.artifact} cannot be read: {error}; check permissions, address and credentials"
+            "Unreadable", f"{place} cannot be read: {error}; check permissions, address and credentials"
         ) from error
     if not found:
-        raise StartError("NotFound", f"{settings.artifact} has no file: check the version's artifact.uri and its mount")
+        raise StartError("NotFound", f"{place} has no file: check the version's artifact.uri and its mount")
     digest = root(found)
-    if digest != settings.digest:
+    if digest != expected:
         raise StartError(
             "DigestMismatch",
-            f"{settings.artifact} is {digest}, not {settings.digest}: the files were changed after the version was "
+            f"{place} is {digest}, not {expected}: the files were changed after the version was "
             "registered. Restore them, or register what is there as a new ModelVersion",
         )
     return described({path.removeprefix(folder.rstrip("/") + "/"): content for path, content in once.kept.items()})

@@ -13,6 +13,9 @@
 `steps` resumes, writes checkpoints and parks; the state given to it by name (`state_dict`/`load_state_dict`) is what a
 checkpoint holds. Derive a batch from the number of its step, and a run that was killed ends as one that was not.
 
+After `run`, `evaluated(metrics, champion=…)` tells what the model is worth on held-out rows, and what the version is worth there
+that speaks for the model so far; its artifact is where `champion()` says.
+
 A script that uses Ray Train alone works as well: take GYRE_RUN_NAME and GYRE_STORAGE_PATH for its RunConfig.
 """
 
@@ -21,9 +24,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gyre_train.session import dataset, evaluated, parameters, report, run, save_artifact, steps
+    from gyre_train.session import champion, dataset, evaluated, parameters, report, run, save_artifact, steps
 
-__all__ = ["dataset", "evaluated", "parameters", "report", "run", "save_artifact", "steps"]
+__all__ = ["champion", "dataset", "evaluated", "parameters", "report", "run", "save_artifact", "steps"]
 
 
 def __getattr__(name: str) -> Any:

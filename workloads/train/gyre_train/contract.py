@@ -88,6 +88,17 @@ class WarmStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Champion:
+    """The version that speaks for the model when the attempt starts: to be measured on the same rows as the new one."""
+
+    version: str
+    digest: str
+    path: str
+    flavour: str = ""
+    s3: S3 | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """run.json. Exactly one of `tabular` and `script` is set."""
 
@@ -102,6 +113,7 @@ class RunSpec:
     datasets: tuple[Data, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     warm_start: WarmStart | None = None
+    champion: Champion | None = None
     push_every_seconds: float = 5.0
     metrics: tuple[str, ...] = ()
     objective: Objective | None = None
@@ -138,6 +150,7 @@ class RunSpec:
             datasets=tuple(data(node) for node in root.children("datasets")),
             parameters={str(key): str(value) for key, value in root.get("parameters", dict, {}).items()},
             warm_start=WarmStart(warm.get("path", str), warm.get("digest", str, None)) if warm else None,
+            champion=champion(root.maybe("champion")),
             push_every_seconds=root.get("pushEverySeconds", float, 5.0),
             metrics=tuple(map(str, root.get("metrics", list, []))),
             objective=Objective(objective.get("metric", str), objective.one_of("goal", "Maximize", "Minimize"))
@@ -177,6 +190,18 @@ def data(node: Node) -> Data:
 
 def s3(node: Node | None) -> S3 | None:
     return S3(node.get("endpoint", str, None), node.get("region", str, None)) if node else None
+
+
+def champion(node: Node | None) -> Champion | None:
+    if node is None:
+        return None
+    return Champion(
+        node.get("version", str),
+        node.get("digest", str),
+        node.get("path", str),
+        node.get("flavour", str, ""),
+        s3(node.maybe("s3")),
+    )
 
 
 def checkpoint_policy(node: Node) -> CheckpointPolicy:

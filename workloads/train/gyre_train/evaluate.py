@@ -1,8 +1,8 @@
-"""The end of a tabular run: what the model is worth on rows it has not seen, and its artifact.
+"""The end of a tabular run: what the model is worth on rows it has not seen, beside its champion, and its artifact.
 
 Promises   the weights are those of the last checkpoint, read back from storage and checked; the baseline sees exactly the
-           rows the model was trained on.
-Never      reports a metric of training rows as if it were of held-out ones.
+           rows the model was trained on, the champion exactly the rows that the model is measured by.
+Never      reports a metric of training rows as if it were of held-out ones; fails because of the champion.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ import pyarrow as pa
 import torch
 from pyarrow import fs
 
-from gyre_train import artifact
+from gyre_train import against, artifact
 from gyre_train.checkpoint import check_local
 from gyre_train.contract import RunSpec
 from gyre_train.encoder import Encoder
 from gyre_train.loop import STATE
+from gyre_train.options import Tabular, parse
 from gyre_train.record import Record
-from gyre_train.score import auc, log_loss, rate_by_group
+from gyre_train.score import auc, log_loss, of_binary, rate_by_group
+from gyre_train.split import features_of, tables, truth_of
 from gyre_train.storage import open_storage
 from gyre_train.table import as_strings, learn_encoder
-from gyre_train.tabular import Rows, Tabular, encoded, features_of, network, parse, tables, truth_of
+from gyre_train.tabular import Rows, encoded, network
 
 BATCH = 65_536
 
@@ -40,13 +42,9 @@ def finish(spec: RunSpec, checkpoint: str, record: Record) -> None:
     model.load_state_dict(weights)
     if held is not None:
         truth = truth_of(held, tabular)
-        probability = predict(model, encoded(held, encoder, truth))
-        metrics = {
-            "auc": auc(truth, probability),
-            "logLoss": log_loss(truth, probability),
-            "positiveRate": float(truth.mean()),
-        }
-        record.evaluated(metrics, baseline(table, held, truth, tabular), held.num_rows, split)
+        metrics = of_binary(truth, predict(model, encoded(held, encoder, truth)))
+        beside = against.measured(spec, held, truth, tabular)
+        record.evaluated(metrics, baseline(table, held, truth, tabular), held.num_rows, split, beside)
     record.wrote_artifact(write(spec, weights, encoder, tabular, step))
 
 

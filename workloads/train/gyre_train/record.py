@@ -182,11 +182,23 @@ class Record:
         self.enter("Failed", at)
         self._failure = {"class": kind, "message": message, "step": self._step}
 
-    def evaluated(self, metrics: Mapping[str, Any], baseline: Mapping[str, Any] | None, rows: int, split: str) -> None:
-        kept = {name: number for name, value in metrics.items() if (number := finite(value)) is not None}
+    def evaluated(
+        self,
+        metrics: Mapping[str, Any],
+        baseline: Mapping[str, Any] | None,
+        rows: int,
+        split: str,
+        champion: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`champion`: {"version", "digest", "metrics"} on the same rows, or a "problem" instead of the metrics."""
+        kept = all_finite(metrics)
+        beside = dict(champion) if champion else None
+        if beside and "metrics" in beside:
+            beside["metrics"] = all_finite(beside["metrics"])
         self._evaluation = {
             "metrics": kept,
             "baseline": dict(baseline) if baseline else None,
+            "champion": beside,
             "rows": rows,
             "split": split,
         }
@@ -228,6 +240,10 @@ class Record:
             return None
         (first, low), (last, high) = self._rate[0], self._rate[-1]
         return round((high - low) * 1000 / (last - first), 3) if last > first else None
+
+
+def all_finite(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: number for name, value in metrics.items() if (number := finite(value)) is not None}
 
 
 def finite(value: Any) -> float | None:

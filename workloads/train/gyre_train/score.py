@@ -24,6 +24,15 @@ def log_loss(truth: np.ndarray, probability: np.ndarray) -> float:
     return float(-np.mean(np.where(truth.astype(bool), np.log(clipped), np.log1p(-clipped))))
 
 
+def of_binary(truth: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """What a model that answers yes or no is worth on rows whose answers are known."""
+    return {
+        "auc": auc(truth, probability),
+        "logLoss": log_loss(truth, probability),
+        "positiveRate": float(truth.mean()),
+    }
+
+
 def rate_by_group(keys: Sequence[np.ndarray], truth: np.ndarray, new_keys: Sequence[np.ndarray]) -> np.ndarray:
     """For each new row the share of positives among training rows of its group; the overall share for a new group."""
     overall = float(truth.mean())

@@ -24,7 +24,7 @@ class Session:
     spec: RunSpec | None = None
     steps: Steps | None = None
     artifact: Path | None = None
-    evaluation: tuple[dict[str, float], dict[str, Any] | None, int, str] | None = None
+    evaluation: tuple[dict[str, float], dict[str, Any] | None, int, str, dict[str, Any] | None] | None = None
 
 
 def spec() -> RunSpec:
@@ -99,10 +99,23 @@ def save_artifact(folder: str | Path) -> None:
 
 
 def evaluated(
-    metrics: Mapping[str, float], *, baseline: Mapping[str, Any] | None = None, rows: int = 0, split: str = ""
+    metrics: Mapping[str, float],
+    *,
+    baseline: Mapping[str, Any] | None = None,
+    rows: int = 0,
+    split: str = "",
+    champion: Mapping[str, float] | None = None,
 ) -> None:
-    """What the model is worth on rows it was not trained on. `baseline`: {"name": …, "metrics": {…}}."""
-    Session.evaluation = (dict(metrics), dict(baseline) if baseline else None, rows, split)
+    """What the model is worth on rows it was not trained on. `baseline`: {"name": …, "metrics": {…}}.
+
+    `champion`: the metrics of `gyre_train.champion()` on the same rows. Without them versions are ranked by what each reported
+    of rows of its own.
+    """
+    known = spec().champion
+    beside = (
+        {"version": known.version, "digest": known.digest, "metrics": dict(champion)} if known and champion else None
+    )
+    Session.evaluation = (dict(metrics), dict(baseline) if baseline else None, rows, split, beside)
 
 
 # ── on a worker ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +137,13 @@ def dataset(name: str) -> tuple[Any, str]:
     """(pyarrow file system, folder on it) of a dataset of this run. Raises KeyError."""
     found = spec().dataset(name)
     return open_storage(found.path, found.s3)
+
+
+def champion() -> tuple[Any, str] | None:
+    """(pyarrow file system, folder on it) of the artifact of the version that speaks for the model, to be measured on the same
+    rows as the new one; None when there is none, or when it cannot be reached."""
+    known = spec().champion
+    return open_storage(known.path, known.s3) if known else None
 
 
 def parameters() -> dict[str, str]:
