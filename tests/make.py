@@ -217,6 +217,27 @@ def model_version(name: str = "earlier", *, uri: str = "pvc://models/earlier", l
     }
 
 
+def model(name: str = "flights", **spec: Any) -> Object:
+    """A Model that ranks its versions by auc."""
+    objective = {"metric": "auc", "goal": "Maximize"}
+    return {
+        "apiVersion": "gyre.dev/v1alpha1",
+        "kind": "Model",
+        "metadata": metadata(name, uid=f"uid-model-{name}"),
+        "spec": {"objective": objective, **spec},
+    }
+
+
+def champion(
+    name: str = "flights-cccccccc", *, uri: str = "pvc://runs/flights/old/artifact", auc: str = "0.72"
+) -> Object:
+    """A version of Model `flights` that is ready and reports its auc."""
+    version = model_version(name, uri=uri)
+    version["spec"]["metrics"] = {"auc": auc}
+    ready = {"type": "Ready", "status": "True", "reason": "Registered", "observedGeneration": 1}
+    return {**version, "status": {"observedGeneration": 1, "conditions": [ready]}}
+
+
 def progress(
     attempt: int = 1,
     *,

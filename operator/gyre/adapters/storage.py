@@ -61,14 +61,15 @@ class Reach:
     env: tuple[dict[str, Any], ...] = ()
 
 
-def reach(place: Place, *, volume: str, mount: str, read_only: bool) -> Reach:
-    """`volume` names the volume in the pod, `mount` is where a claim appears."""
+def reach(place: Place, *, volume: str, mount: str, read_only: bool, may_be_gone: bool = False) -> Reach:
+    """`volume` names the volume in the pod, `mount` is where a claim appears. `may_be_gone`: a folder that is not there any more
+    shall not keep the pod from starting, as a subPath of a read-only volume would."""
     match place:
         case ClaimPlace(claim, path):
             flag: dict[str, Any] = {"readOnly": True} if read_only else {}
-            sub = {"subPath": path} if path and read_only else {}
+            sub = {"subPath": path} if path and read_only and not may_be_gone else {}
             return Reach(
-                path=f"{mount}/{path}" if path and not read_only else mount,
+                path=f"{mount}/{path}" if path and not sub else mount,
                 s3=None,
                 volumes=({"name": volume, "persistentVolumeClaim": {"claimName": claim}},),
                 mounts=({"name": volume, "mountPath": mount, **sub, **flag},),

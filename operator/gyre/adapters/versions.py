@@ -1,30 +1,32 @@
-"""A ModelVersion as other kinds see it, and who uses one.
+"""A ModelVersion as other kinds see it, and who uses one. Which of them speaks for its Model is in `ranking.py`.
 
 A version is in use while a TrainingJob that warm-starts from it has not finished, or while an object of a kind in `USERS`
-(as KServe's predictors of an InferenceService) carries the label `gyre.dev/uses-model-version: <version>`. This page is the
-only one that knows that, so that the version, its Model and the admission policies mean the same thing. Never raises: what is
-malformed uses nothing and is not ready.
+(a predictor of an InferenceService, an attempt that measures its model against it) carries the label
+`gyre.dev/uses-model-version: <version>`. This page is the only one that knows that, so that the version, its Model and the
+admission policies mean the same thing. Never raises: what is malformed uses nothing and is not ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from gyre.adapters.datasets import readiness
 from gyre.api import gvks
-from gyre.api.objective import Goal
 
 USES_MODEL_VERSION: Final = "gyre.dev/uses-model-version"
 """Label of an object that needs the version it names to stay, in the same namespace."""
 
-USERS: Final = (gvks.TRAINING_JOB, gvks.KSERVE_SERVICE)
-"""Kinds whose objects may use a version: a job that starts from it, a predictor that serves it."""
+USERS: Final = (gvks.TRAINING_JOB, gvks.RAY_JOB, gvks.KSERVE_SERVICE)
+"""Kinds whose objects may use a version: a job that starts from it, an attempt that measures it, a predictor that serves it."""
 
 SERVED_FOR: Final = "gyre.dev/inferenceservice"
 """Label of what serves a version: the InferenceService on whose behalf."""
+
+TRAINED_FOR: Final = "gyre.dev/trainingjob"
+"""Label of an attempt: the TrainingJob on whose behalf."""
 
 WELL_KNOWN: Final = ("auc", "accuracy", "f1", "logloss", "loss", "rmse", "mae")
 """Which metric speaks for a version when its Model states no objective, most telling first."""
@@ -39,6 +41,18 @@ class Use:
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The version that spoke for the Model when this one was trained, and what both are worth on the same rows."""
+
+    version: str
+    digest: str
+    mine: Mapping[str, Decimal]
+    its: Mapping[str, Decimal]
+    """Empty when it could not be measured: then `problem` says why."""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,8 @@ class ModelVersionView:
     flavour: str
     metrics: Mapping[str, Decimal]
     baseline: Mapping[str, Decimal]
+    compared: Compared | None
+    """None when it was measured alone."""
     datasets: tuple[tuple[str, int | None, str], ...]
     """(name, version, digest) of each Dataset it was trained on."""
     run: str
@@ -86,6 +102,7 @@ class ModelVersionView:
             flavour=str(artifact.get("flavour", "")),
             metrics=numbers({**(evaluation.get("metrics") or {}), **(spec.get("metrics") or {})}),
             baseline=numbers((evaluation.get("baseline") or {}).get("metrics") or {}),
+            compared=_compared(evaluation),
             datasets=tuple(
                 (str(data.get("name", "")), data.get("version"), str(data.get("digest", "")))
                 for data in lineage.get("datasets") or ()
@@ -96,6 +113,21 @@ class ModelVersionView:
                 Use(str(use.get("kind", "")), str(use.get("name", ""))) for use in status.get("inUseBy") or ()
             ),
         )
+
+    def on_same_rows(self, metric: str) -> tuple[Decimal, Decimal] | None:
+        """(its own value, that of the version it was compared with), where both were measured."""
+        beside = self.compared
+        if beside is None or metric not in beside.mine or metric not in beside.its:
+            return None
+        return beside.mine[metric], beside.its[metric]
+
+
+def _compared(evaluation: Mapping[str, Any]) -> Compared | None:
+    other = evaluation.get("champion") or {}
+    if not other.get("version"):
+        return None
+    mine, its = (numbers(found.get("metrics") or {}) for found in (evaluation, other))
+    return Compared(str(other["version"]), str(other.get("digest", "")), mine, its, str(other.get("problem", "")))
 
 
 def version_used_by(obj: Mapping[str, Any]) -> str | None:
@@ -112,52 +144,12 @@ def version_used_by(obj: Mapping[str, Any]) -> str | None:
 
 
 def use_of(obj: Mapping[str, Any]) -> Use:
-    """Who uses it, as a user knows it: of a predictor the InferenceService that it was made for."""
-    metadata = obj.get("metadata") or {}
-    served_for = (metadata.get("labels") or {}).get(SERVED_FOR)
-    return Use(str(obj.get("kind", "")), str(served_for or metadata.get("name", "")))
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """A champion that its Model has taken back, and the version that speaks for it since."""
-
-    version: str
-    to: str
-    time: str
-    """RFC 3339."""
-
-
-def withdrawals(model: Mapping[str, Any]) -> tuple[Withdrawal, ...]:
-    """What a Model says that it has taken back, newest first."""
-    told = (model.get("status") or {}).get("rolledBack") or ()
-    return tuple(Withdrawal(*(str(line.get(key, "")) for key in ("version", "to", "time"))) for line in told)
-
-
-def champion(
-    versions: Iterable[ModelVersionView],
-    metric: str | None,
-    goal: Goal | None = None,
-    withdrawn: Sequence[Withdrawal] = (),
-) -> ModelVersionView | None:
-    """Of what was not taken back: the version that the newest withdrawal went back to, until one that came later is better."""
-    out, known = {each.version for each in withdrawn}, tuple(versions)
-    kept = tuple(version for version in known if version.name not in out)
-    last = max(withdrawn, key=lambda each: each.time, default=None)
-    if last is not None and any(version.name == last.to for version in kept):
-        kept = tuple(version for version in kept if version.name == last.to or version.time > last.time)
-    return _first(kept, metric, goal)
-
-
-def _first(versions: Iterable[ModelVersionView], metric: str | None, goal: Goal | None) -> ModelVersionView | None:
-    """The version that speaks for its Model: of those that are ready, the best by the metric of the objective, and of equals the
-    earliest, which has proved itself longest; the latest where no objective is stated. None when nothing can be said."""
-    ready = sorted((v for v in versions if v.ready and not v.deleting), key=lambda v: (v.time, v.name))
-    if metric is None:
-        return ready[-1] if ready else None
-    sign = -1 if goal is Goal.MAXIMIZE else 1
-    reporting = [version for version in ready if metric in version.metrics]
-    return min(reporting, key=lambda version: sign * version.metrics[metric]) if reporting else None
+    """Who uses it, as a user knows it: for a predictor its InferenceService, for an attempt its TrainingJob."""
+    metadata, kind = obj.get("metadata") or {}, str(obj.get("kind", ""))
+    labels = metadata.get("labels") or {}
+    if kind == gvks.RAY_JOB.kind and labels.get(TRAINED_FOR):
+        return Use(gvks.TRAINING_JOB.kind, str(labels[TRAINED_FOR]))
+    return Use(kind, str(labels.get(SERVED_FOR) or metadata.get("name", "")))
 
 
 def finished(obj: Mapping[str, Any]) -> bool:

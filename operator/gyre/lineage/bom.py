@@ -101,6 +101,13 @@ def _metrics(spec: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     baseline = evaluation.get("baseline") or {}
     for name in sorted(baseline.get("metrics") or {}):
         yield {"type": name, "value": str(baseline["metrics"][name]), "slice": f"baseline: {baseline.get('name', '')}"}
+    champion = evaluation.get("champion") or {}
+    for name in sorted(champion.get("metrics") or {}):
+        yield {
+            "type": name,
+            "value": str(champion["metrics"][name]),
+            "slice": f"champion: {champion.get('version', '')}",
+        }
 
 
 def _pedigree(of: Origin) -> dict[str, Any]:

@@ -29,6 +29,11 @@ def _version(world: World) -> tuple[Fact, ...]:
         known("model", part(spec, "modelRef", "name"), "spec.modelRef is not set"),
         known("metrics", {**(evaluation.get("metrics") or {}), **(spec.get("metrics") or {})}, "it reports none"),
         known("baseline", _baseline(evaluation), NOT_GIVEN.format("evaluation.baseline")),
+        known(
+            "champion",
+            _beside(evaluation),
+            "the run had no champion to measure on the same rows, or did not ask for it",
+        ),
         known("holdout", _holdout(evaluation), "it was not evaluated on rows of its own"),
         Fact("artifact", {key: artifact[key] for key in ("uri", "digest", "bytes", "flavour") if key in artifact}),
         known(
@@ -45,6 +50,13 @@ def _version(world: World) -> tuple[Fact, ...]:
 def _baseline(evaluation: Mapping[str, Any]) -> Any:
     baseline = evaluation.get("baseline") or {}
     return {"name": baseline.get("name"), **(baseline.get("metrics") or {})} if baseline else None
+
+
+def _beside(evaluation: Mapping[str, Any]) -> Any:
+    """The champion of that time on the same rows, or why it was not measured."""
+    beside = evaluation.get("champion") or {}
+    problem = {"problem": beside["problem"]} if beside.get("problem") else {}
+    return {"version": beside.get("version"), **(beside.get("metrics") or {}), **problem} if beside else None
 
 
 def _holdout(evaluation: Mapping[str, Any]) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gyre.adapters.versions import ModelVersionView, champion, short, withdrawals
+from gyre.adapters.ranking import champion_of, on_same_rows
+from gyre.adapters.versions import ModelVersionView, short
 from gyre.api import gvks
-from gyre.api.objective import Goal
 from gyre.kinds.inferenceservice.ledger import WHOLE, Entry, Ledger, Rollout, Ruling
 from gyre.kinds.inferenceservice.report import Happened
 from gyre.kinds.inferenceservice.words import counted, e_value, percent
@@ -175,7 +175,7 @@ def _champion(world: World) -> tuple[Fact, ...]:
     found = chosen(world)
     views = [ModelVersionView.of(obj) for obj in world.versions.objects]
     metric = str(objective.get("metric") or "")
-    ranked = {v.name: str(v.metrics[metric]) for v in sorted(views, key=lambda v: v.time) if metric in v.metrics}
+    ranked = {v.name: _figures(v, metric) for v in sorted(views, key=lambda v: v.time) if metric in v.metrics}
     rule = f"{metric}, {objective.get('goal')}" if metric else "none is stated: the latest version that is ready"
     none = "no version is ready that reports the objective's metric: train or register one"
     return given(
@@ -188,14 +188,18 @@ def _champion(world: World) -> tuple[Fact, ...]:
     )
 
 
+def _figures(view: ModelVersionView, metric: str) -> str:
+    """What it reports; beside its champion, where it measured both on the same rows."""
+    both, other = view.on_same_rows(metric), view.compared
+    return on_same_rows(metric, *both, other.version) if both and other else str(view.metrics[metric])
+
+
 def chosen(world: World) -> ModelVersionView | None:
     """The champion by the versions' metrics; with a time, of those that were there then."""
-    objective: Mapping[str, Any] = part(world.model.obj, "spec", "objective") or {}
-    goal = Goal.MAXIMIZE if objective.get("goal") == Goal.MAXIMIZE.value else Goal.MINIMIZE
     views = [ModelVersionView.of(obj) for obj in world.versions.objects]
     if world.at is not None:
         views = [view for view in views if view.time <= stamp(world.at.replace(microsecond=0))]
-    return champion(views, objective.get("metric"), goal, withdrawals(world.model.obj or {}))
+    return champion_of(world.model.obj or {}, views)
 
 
 def _history(world: World) -> list[str]:

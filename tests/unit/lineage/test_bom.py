@@ -76,6 +76,13 @@ def test_the_model_has_its_hash_its_card_and_where_it_comes_from():
     assert properties["gyre:risk"] == "Limited"
 
 
+def test_the_champion_on_the_same_rows_is_among_the_metrics():
+    document = of(trained(beside="0.64"))
+    valid(document)
+    found = document["metadata"]["component"]["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert {"type": "auc", "value": "0.64", "slice": "champion: flights-cccccccc"} in found
+
+
 def test_data_image_code_and_libraries_are_its_parts_with_their_digests():
     document = of(full())
     parts = {part["bom-ref"]: part for part in document["components"]}

@@ -46,10 +46,23 @@ class Story:
         self.now += timedelta(seconds=seconds)
         return self.cluster.look(KIND, MODEL, self.now)
 
-    def version(self, number: int, auc: str, *, run: str = "delay-run", at: datetime | None = None) -> None:
+    def version(
+        self,
+        number: int,
+        auc: str,
+        *,
+        run: str = "delay-run",
+        at: datetime | None = None,
+        beside: tuple[int, str] | None = None,
+    ) -> None:
+        """`beside`: (number, auc) of the champion that it measured on its own rows; what is no number is the problem."""
         finished = (at or self.now).strftime("%Y-%m-%dT%H:%M:%SZ")
         obj = a_version(f"delay-{number}", auc=auc, finished=finished)
         obj["spec"]["lineage"]["run"]["name"] = run
+        if beside is not None:
+            figures = {"metrics": {"auc": beside[1]}} if beside[1][:1].isdigit() else {"problem": beside[1]}
+            champion = {"version": f"delay-{beside[0]}", "digest": obj["spec"]["artifact"]["digest"], **figures}
+            obj["spec"]["evaluation"] |= {"metrics": {"auc": auc}, "champion": champion}
         ready = {"type": "Ready", "status": "True", "reason": "Registered", "observedGeneration": 1}
         self.put(gvks.MODEL_VERSION, {**obj, "status": {"observedGeneration": 1, "conditions": [ready]}})
 

@@ -265,7 +265,58 @@ def test_a_version_that_is_no_better_never_becomes_champion_and_the_history_says
     assert story.status["champion"]["name"] == "delay-1"
     line = next(past for past in story.status["history"] if past["event"] == "Outranked")
     assert (line["version"], line["by"]) == ("delay-2", "TrainingJob/delay-retrain-1")
-    assert "no better than 0.7100 of champion delay-1" in line["why"]
+    assert line["why"] == "auc 0.6900 against 0.7100 of delay-1, each on rows of its own: it is not served"
+
+
+def retrained(story: Story, auc: str, beside: tuple[int, str]) -> Story:
+    """Drift has come, and the version of its retraining measured itself against version 1."""
+    story.drift()
+    story.look()
+    story.ends(1)
+    story.version(2, auc, run="delay-retrain-1", beside=beside)
+    story.look(60)
+    return story
+
+
+def told(story: Story, event: str) -> str:
+    return next((str(past["why"]) for past in story.status["history"] if past["event"] == event), "")
+
+
+def test_after_a_shift_the_better_version_is_champion_though_its_own_figure_is_lower():
+    story = retrained(Story(ON_DRIFT), "0.68", (1, "0.64"))
+    assert story.status["champion"]["name"] == story.status["best"]["name"] == "delay-2"
+    assert told(story, "Registered") == "auc 0.6800 against 0.6400 of delay-1 on the same rows"
+    assert told(story, "Outranked") == ""
+
+
+def test_worse_than_the_champion_on_the_same_rows_is_never_champion_though_it_reports_more():
+    story = retrained(Story(ON_DRIFT), "0.73", (1, "0.74"))
+    assert story.status["champion"]["name"] == story.status["best"]["name"] == "delay-1"
+    assert told(story, "Outranked") == "auc 0.7300 against 0.7400 of delay-1 on the same rows: it is not served"
+
+
+def test_a_champion_that_was_not_measured_is_said():
+    story = retrained(Story(ON_DRIFT), "0.68", (1, "its files are gone"))
+    assert story.status["champion"]["name"] == "delay-1"
+    assert told(story, "Registered") == "auc 0.6800; delay-1 was not measured on the same rows: its files are gone"
+
+
+def test_a_window_in_the_datas_own_time_hands_over_a_length_and_no_clock():
+    story = Story({**ON_DRIFT, "window": {"last": "90d", "of": "Data"}})
+    story.drift()
+    story.look()
+    assert story.job(1)["spec"]["parameters"] == {"epochs": "3", "windowLast": "7776000"}
+
+
+def test_programs_of_ones_own_get_the_window_by_the_names_that_they_know():
+    names = {"fromParameter": "begin", "toParameter": "end"}
+    story = Story({**ON_DRIFT, "window": {"last": "1d", **names}})
+    story.drift()
+    story.look()
+    parameters = story.job(1)["spec"]["parameters"]
+    assert parameters["begin"][:10] == "2026-11-22"
+    assert parameters["end"][:10] == "2026-11-23"
+    assert set(parameters) == {"epochs", "begin", "end"}
 
 
 def test_a_ledger_that_cannot_be_read_trains_nothing():

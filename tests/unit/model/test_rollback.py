@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.model.doings import Story
 
-from gyre.adapters.versions import ModelVersionView, champion, withdrawals
+from gyre.adapters.ranking import champion, withdrawals
+from gyre.adapters.versions import ModelVersionView
 from gyre.api import gvks
 from gyre.api.kind import Outcome
 from gyre.api.objective import Goal

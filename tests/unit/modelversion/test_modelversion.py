@@ -144,6 +144,38 @@ def test_a_predictor_uses_the_version_that_it_serves_on_behalf_of_its_service():
     assert place.status["inUseBy"] == [{"kind": "InferenceService", "name": "late"}]
 
 
+def test_an_attempt_uses_the_version_that_it_is_measured_against_on_behalf_of_its_job():
+    labels = {"gyre.dev/uses-model-version": "delay-1", "gyre.dev/trainingjob": "next"}
+    attempt = {"kind": "RayJob", "metadata": {"name": "next-a1", "namespace": "ml", "labels": labels}}
+    place = Place(None, (gvks.RAY_JOB, attempt))
+    place.look()
+    assert place.status["inUseBy"] == [{"kind": "TrainingJob", "name": "next"}]
+    assert set(version_of_user(attempt)) == {("ml", "delay-1")}
+
+
+def test_a_job_that_starts_from_a_version_and_is_measured_against_it_uses_it_once():
+    labels = {"gyre.dev/uses-model-version": "delay-1", "gyre.dev/trainingjob": "next"}
+    attempt = {"metadata": {"name": "next-a1", "namespace": "ml", "labels": labels}}
+    place = Place(None, (gvks.RAY_JOB, attempt), (gvks.TRAINING_JOB, a_warm_start("delay-1")))
+    place.look()
+    assert place.status["inUseBy"] == [{"kind": "TrainingJob", "name": "next"}]
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"metrics": {"auc": "0.69", "loss": "0.5"}}, "auc 0.6900 of delay-0"),
+        ({"problem": "its files are gone"}, "delay-0 was not measured"),
+    ],
+)
+def test_the_champion_of_its_time_stands_beside_it(figures: Any, says: str):
+    version = a_version()
+    version["spec"]["evaluation"]["champion"] = {"version": "delay-0", "digest": "sha256:" + "0" * 64, **figures}
+    place = Place(version)
+    place.look()
+    assert place.status["against"] == says
+
+
 def test_a_job_that_is_over_still_wakes_its_version():
     assert set(version_of_user(a_warm_start("delay-1", done="True"))) == {("ml", "delay-1")}
     assert set(version_of_user(a_warm_start(""))) == set()

@@ -93,7 +93,9 @@ class Bench:
         return list(self._of(gvk))
 
     def referrers(self, ref: Ref, gvk: Gvk) -> Sequence[Object]:
-        return []
+        """Of a Model its versions: all that a TrainingJob asks for."""
+        assert (ref.gvk, gvk) == (gvks.MODEL, gvks.MODEL_VERSION)
+        return [obj for obj in self._of(gvk) if obj["spec"]["modelRef"]["name"] == ref.name]
 
     async def fetch(self, ref: Ref) -> Object | None:
         return self.get(ref)

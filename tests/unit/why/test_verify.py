@@ -160,6 +160,28 @@ def test_a_status_that_names_another_champion_than_the_metrics_do_differs():
     assert "flights-ffffffff" in of(answer, "champion").why
 
 
+@pytest.mark.parametrize(("beside", "name"), [("0.64", "flights-ffffffff"), ("0.72", "flights-cccccccc")])
+def test_ranking_on_the_same_rows_computes_again(beside: str, name: str):
+    cluster = trained(beside=beside)
+    assert cluster.objects[MODEL]["status"]["champion"]["name"] == name
+    answer = verified(cluster, MODEL)
+    assert answer.holds
+    assert of(answer, "champion of Model flights").outcome is EQUAL
+    assert of(answer, "best of Model flights").outcome is EQUAL
+
+
+def better_champion(progress: Any) -> None:
+    progress["evaluation"]["champion"]["metrics"]["auc"] = 0.72
+
+
+def test_another_figure_of_the_champion_than_the_run_has_told_differs():
+    cluster = trained(beside="0.64")
+    assert verified(cluster, VERSION).holds
+    check = of(verified(rewritten(cluster, RUN, "progress.json", better_champion), VERSION), "spec of")
+    assert check.outcome is DIFFERS
+    assert "evaluation" in check.why
+
+
 def test_a_status_of_an_older_spec_is_not_held_against_anybody():
     cluster = changed(trained(), MODEL, metadata={"generation": 2})
     assert of(verified(cluster, MODEL), "champion").outcome is CANNOT

@@ -61,6 +61,17 @@ def test_an_endpoint_leads_to_its_version_its_data_its_image_its_code_and_its_ru
     assert said["run"]["checkpoint"]["name"] == "checkpoint_80"
 
 
+def test_a_version_is_told_beside_the_champion_of_its_time_on_the_same_rows():
+    said = says(ask(trained(beside="0.64"), MODEL))
+    assert said["champion"]["champion"] == "flights-ffffffff"
+    assert said["champion"]["ranked"] == {
+        "flights-cccccccc": "0.75",
+        "flights-ffffffff": "auc 0.7100 against 0.6400 of flights-cccccccc on the same rows",
+    }
+    beside = says(ask(trained(beside="0.64"), VERSION))["version"]["champion"]
+    assert beside == {"version": "flights-cccccccc", "auc": "0.64"}
+
+
 def test_the_last_promotion_is_told_with_its_evidence_counts_and_thresholds():
     said = says(ask(promoted().cluster, GIS))["decision"]
     assert (said["verdict"], said["version"], said["insteadOf"]) == ("Promoted", "delays-b", "delays-a")

@@ -21,6 +21,7 @@ from gyre.kinds import KINDS
 from gyre.kube.errors import NotFound, Rejected, Unavailable
 
 VERSION = Ref(gvks.MODEL_VERSION, NS, "flights-ffffffff")
+CHAMPION = Ref(gvks.MODEL_VERSION, NS, "flights-cccccccc")
 MODEL = Ref(gvks.MODEL, NS, "flights")
 JOB = Ref(gvks.TRAINING_JOB, NS, "flights")
 RUN = Ref(gvks.CONFIG_MAP, NS, "flights-run")
@@ -65,18 +66,21 @@ class Answers:
         return any(ref.gvk == gvk for ref in self.objects)
 
 
-def trained(*, attempts: int = 1, **spec: Any) -> Cluster:
-    """A Dataset that was scanned, a job that ended well, its version, all registered by the operator."""
+def trained(*, attempts: int = 1, beside: str = "", **spec: Any) -> Cluster:
+    """A Dataset that was scanned, a job that ended well, its version, all registered by the operator. `beside`: the auc, on the
+    same rows, of a champion that reported 0.75 once."""
     scans = Scans().has_version("a")
     job = make.training_job(parameters=PARAMETERS, **spec)
-    bench = Bench(job, make.dataset(version=1, letter="a"), make.claim(), make.node()).started()
+    others = (make.model(), make.champion(CHAMPION.name, auc="0.75")) if beside else ()
+    bench = Bench(job, make.dataset(version=1, letter="a"), make.claim(), make.node(), *others).started()
     for _ in range(attempts - 1):
         bench.says("Failed", failure={"class": "Framework", "message": "NCCL timeout", "step": 100})
         bench.settle()
         bench.gone()
         bench.wait(120)
         bench.started()
-    succeeded(bench)
+    told = {"version": CHAMPION.name, "digest": make.digest("c"), "metrics": {"auc": float(beside or 0)}}
+    succeeded(bench, **({"champion": told} if beside else {}))
     bench.settle()
     bench.gone()
     bench.settle()
@@ -89,6 +93,9 @@ def trained(*, attempts: int = 1, **spec: Any) -> Cluster:
     metadata = {"name": "flights", "namespace": NS, "generation": 1}
     cluster.put(gvks.MODEL, {"metadata": metadata, "spec": {"objective": objective, "owner": "delays@example.org"}})
     looked(cluster, VERSION)
+    if beside:
+        cluster.objects[CHAMPION]["metadata"]["creationTimestamp"] = "2026-11-22T08:00:00Z"
+        looked(cluster, CHAMPION)
     looked(cluster, MODEL)
     return cluster
 

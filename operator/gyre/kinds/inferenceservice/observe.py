@@ -19,7 +19,8 @@ from gyre.adapters.gateway import GatewayView, RouteView
 from gyre.adapters.kserve import PredictorView
 from gyre.adapters.objectives import ObjectiveView
 from gyre.adapters.pods import PodView
-from gyre.adapters.versions import ModelVersionView, withdrawals
+from gyre.adapters.ranking import withdrawals
+from gyre.adapters.versions import ModelVersionView
 from gyre.api import gvks
 from gyre.api.effects import Ref
 from gyre.api.kind import Answer, Reader

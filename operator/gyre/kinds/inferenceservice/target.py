@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gyre.adapters import storage
-from gyre.adapters.versions import ModelVersionView, Withdrawal, champion
+from gyre.adapters.ranking import Withdrawal, champion
+from gyre.adapters.versions import ModelVersionView
 from gyre.api.objective import Goal
 from gyre.kinds.inferenceservice.ledger import Version
 from gyre.kinds.inferenceservice.model import InferenceService
@@ -57,7 +58,12 @@ def target(gis: InferenceService, model: ModelSeen | None, versions: Sequence[Mo
     best = champion(versions, model.metric, model.goal, model.withdrawn)
     if best is None:
         none = f"no version of Model {model.name!r} is ready"
-        if model.metric and any(version.ready for version in versions):
+        ready = [version for version in versions if version.ready]
+        if model.metric and any(model.metric in version.metrics for version in ready):
+            none = (
+                f"what is ready of Model {model.name!r} was taken back, or measured itself no better than what is not"
+            )
+        elif model.metric and ready:
             none = f"no version of Model {model.name!r} reports {model.metric!r}, which its objective ranks by"
         message = f"{none}: train or register one, or name one with track Version"
         return Target(reason=Reason.VERSION_MISSING, message=message, waits=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from gyre.adapters.ranking import leader, turns
 from gyre.api.kind import Decision
-from gyre.api.objective import Goal
 from gyre.kinds.model import doings
 from gyre.kinds.model.desired import job_name
 from gyre.kinds.model.model import Model
@@ -50,8 +50,8 @@ def metric_unknown(model: Model, seen: Observed) -> Decision | None:
 def versioned(model: Model, seen: Observed) -> Decision:
     count = len(seen.versions)
     latest = f", the latest is {seen.latest.name}" if seen.latest else ""
-    leader = best(model, seen)
-    ranked = f", the best is {leader[0]}" if leader else ""
+    first = best(model, seen)
+    ranked = f", the best is {first[0]}" if first else ""
     counted = f"{count} version{'' if count == 1 else 's'}{latest}{ranked}"
     return Decision.settled(Reason.VERSIONED, f"{counted}{_gone_back(model, seen)}{_training(model, seen)}")
 
@@ -59,8 +59,8 @@ def versioned(model: Model, seen: Observed) -> Decision:
 def _gone_back(model: Model, seen: Observed) -> str:
     """Why the champion is not the best."""
     ledger = ledger_of(seen)
-    out, leader = withdrawn(ledger, seen), champion_of(model, seen, ledger)
-    return f"; {out[0].version} was taken back, so the champion is {leader.name}" if out and leader else ""
+    out, speaks = withdrawn(ledger, seen), champion_of(model, seen, ledger)
+    return f"; {out[0].version} was taken back, so the champion is {speaks.name}" if out and speaks else ""
 
 
 def _training(model: Model, seen: Observed) -> str:
@@ -70,16 +70,12 @@ def _training(model: Model, seen: Observed) -> str:
 
 
 def best(model: Model, seen: Observed) -> tuple[str, Decimal] | None:
-    """(version, value) of the best by the objective; of equals the earliest, which has proved itself longest."""
+    """(version, value) of the one that the objective ranks first, ready or not, taken back or not."""
     objective = model.spec.objective
     if objective is None:
         return None
-    sign = -1 if objective.goal is Goal.MAXIMIZE else 1
-    reporting = [version for version in seen.versions if objective.metric in version.metrics]
-    if not reporting:
-        return None
-    leader = min(reporting, key=lambda version: sign * version.metrics[objective.metric])
-    return leader.name, leader.metrics[objective.metric]
+    first = leader(turns(seen.versions, objective.metric, objective.goal))
+    return (first.name, first.metrics[objective.metric]) if first else None
 
 
 RULES: Final[tuple[Rule, ...]] = (

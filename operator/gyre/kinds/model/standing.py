@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gyre.adapters.pods import moment
-from gyre.adapters.versions import ModelVersionView, Withdrawal, champion
+from gyre.adapters.ranking import Withdrawal, champion
+from gyre.adapters.versions import ModelVersionView
 from gyre.kinds.model.ledger import Ledger, Withdrawn
 from gyre.kinds.model.model import Model
 from gyre.kinds.model.observe import Observed

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from gyre.adapters.pods import moment
+from gyre.adapters.ranking import turns
 from gyre.adapters.services import Happening, ServiceView
-from gyre.adapters.versions import ModelVersionView, headline, short
+from gyre.adapters.versions import ModelVersionView, headline
 from gyre.api.conditions import Row, Verdict, merge, no, report, yes
 from gyre.api.kind import Decision
 from gyre.api.outcomes import standard
@@ -30,7 +31,7 @@ from gyre.kinds.model.model import (
 from gyre.kinds.model.observe import Observed
 from gyre.kinds.model.reasons import Reason
 from gyre.kinds.model.standing import champion_of, ledger_of, withdrawn
-from gyre.kinds.model.telling import outranked, retraining, rolled_back
+from gyre.kinds.model.telling import outranked, registered, retraining, rolled_back
 
 MAX_METRICS: Final = 20
 
@@ -112,8 +113,11 @@ def _champion(model: Model, seen: Observed, ledger: Ledger) -> Champion | None:
 
 def history(model: Model, seen: Observed, ledger: Ledger, metric: str | None) -> tuple[Past, ...]:
     """Newest first: what was registered, and what services made of it. Of one moment, in the order in which it can have been."""
+    objective = model.spec.objective
+    met = tuple(turns(seen.versions, objective.metric, objective.goal)) if objective else ()
+    of = {turn.version.name: turn for turn in met}
     lines: list[tuple[str, float, Past]] = [
-        (version.time, 0, _registered(version, metric)) for version in seen.versions
+        (version.time, 0, registered(version, metric, of.get(version.name))) for version in seen.versions
     ]
     lines += [
         (line.time, 1 + number, _became(service, line))
@@ -121,20 +125,9 @@ def history(model: Model, seen: Observed, ledger: Ledger, metric: str | None) ->
         for number, line in enumerate(reversed(service.happenings))
     ]
     lines += [(line.time.strftime("%Y-%m-%dT%H:%M:%SZ"), 90, line) for line in _taken_back(ledger) if line.time]
-    lines += [(version.time, 0.5, line) for version, line in outranked(model, seen, metric)]
+    lines += [(version.time, 0.5, line) for version, line in outranked(model, met)]
     lines.sort(key=lambda line: line[:2])
     return tuple(past for _, _, past in reversed(lines[-MAX_HISTORY:]))
-
-
-def _registered(version: ModelVersionView, metric: str | None) -> Past:
-    return Past(
-        version=version.name,
-        event="Registered",
-        digest=short(version.digest) or None,
-        time=moment(version.time),
-        by=f"TrainingJob/{version.run}" if version.run else None,
-        why=headline(version.metrics, metric) or None,
-    )
 
 
 def _taken_back(ledger: Ledger) -> list[Past]:

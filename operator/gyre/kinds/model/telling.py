@@ -7,9 +7,9 @@ from datetime import datetime
 
 from gyre.adapters.expressions import Unusable as BadRule
 from gyre.adapters.pods import moment
+from gyre.adapters.ranking import Turn
 from gyre.adapters.schedules import Unusable as BadSchedule
-from gyre.adapters.versions import ModelVersionView, brief
-from gyre.api.objective import Goal
+from gyre.adapters.versions import ModelVersionView, headline, short
 from gyre.kinds.model import desired, gates
 from gyre.kinds.model.calls import Call, next_call
 from gyre.kinds.model.ledger import Ledger, Withdrawn
@@ -63,19 +63,27 @@ def rolled_back(active: Sequence[Withdrawn]) -> tuple[RolledBack, ...]:
     )
 
 
-def outranked(model: Model, seen: Observed, metric: str | None) -> Iterator[tuple[ModelVersionView, Past]]:
+def outranked(model: Model, met: Sequence[Turn]) -> Iterator[tuple[ModelVersionView, Past]]:
     """Versions of retrainings that were no better than the champion of their time: no service has ever seen them."""
-    if metric is None or model.spec.objective is None:
-        return
-    sign = 1 if model.spec.objective.goal is Goal.MAXIMIZE else -1
-    leader: ModelVersionView | None = None
-    for version in seen.versions:
-        if metric not in version.metrics:
-            continue
-        if leader is None or sign * version.metrics[metric] > sign * leader.metrics[metric]:
-            leader = version
-        elif version.run.startswith(f"{model.name}-retrain-"):
-            mine, best = brief(version.metrics[metric]), brief(leader.metrics[metric])
-            why = f"{metric} {mine} is no better than {best} of champion {leader.name}: it is not served"
-            by = f"TrainingJob/{version.run}"
+    for turn in met:
+        version = turn.version
+        if not turn.leads and version.run.startswith(f"{model.name}-retrain-"):
+            why, by = f"{turn.why}: it is not served", f"TrainingJob/{version.run}"
             yield version, Past(version=version.name, event="Outranked", time=moment(version.time), by=by, why=why)
+
+
+def registered(version: ModelVersionView, metric: str | None, turn: Turn | None) -> Past:
+    """With what speaks for it: its figure, beside that of the version that spoke for the Model, where it measured both."""
+    beside = version.compared
+    why = turn.why if turn and beside and metric and version.on_same_rows(metric) else headline(version.metrics, metric)
+    if beside is not None and beside.problem:
+        unmeasured = f"{beside.version} was not measured on the same rows: {beside.problem}"
+        why = f"{why}; {unmeasured}" if why else unmeasured
+    return Past(
+        version=version.name,
+        event="Registered",
+        digest=short(version.digest) or None,
+        time=moment(version.time),
+        by=f"TrainingJob/{version.run}" if version.run else None,
+        why=why or None,
+    )

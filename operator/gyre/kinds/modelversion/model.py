@@ -63,6 +63,19 @@ class Baseline(Schema):
     """Its metrics on the same rows."""
 
 
+class Beside(Schema):
+    """The version that spoke for the Model when the run's last attempt began: worse than that is never served."""
+
+    version: Subdomain
+    """The ModelVersion."""
+    digest: Digest
+    """Digest of its artifact."""
+    metrics: Metrics = Field(default_factory=dict)
+    """Its metrics on the same rows."""
+    problem: Line = ""
+    """Why it was not measured; versions are then ranked by what each reports."""
+
+
 class Evaluation(Schema):
     """How good the version is on rows it was not trained on."""
 
@@ -70,6 +83,8 @@ class Evaluation(Schema):
     """Metrics on the hold-out rows."""
     baseline: Baseline | None = None
     """What it is compared with."""
+    champion: Beside | None = None
+    """The champion on the same rows; these two figures rank the version."""
     rows: BigCount | None = None
     """Number of hold-out rows."""
     split: Line = ""
@@ -172,6 +187,8 @@ class ModelVersionStatus(Status):
     """The metric that speaks for the version: `auc 0.7123`."""
     baseline: Annotated[str, *clipped(128)] | None = None
     """The same metric of the baseline."""
+    against: Annotated[str, *clipped(192)] | None = None
+    """The same metric of the champion then, on the same rows: `auc 0.6812 of flights-1a2b3c4d`."""
     trained_on: Annotated[str, *clipped(128)] | None = None
     """The first Dataset: `flights@v3 1a2b3c4d5e6f`."""
     trained_by: Annotated[str, *clipped(256)] | None = None
@@ -194,6 +211,7 @@ class ModelVersion(
         Column("Model", ".spec.modelRef.name"),
         Column("Metric", ".status.headline"),
         Column("Baseline", ".status.baseline"),
+        Column("Against", ".status.against", priority=1),
         Column("Dataset", ".status.trainedOn"),
         Column("From", ".status.trainedBy"),
         Column("Artifact", ".spec.artifact.uri", priority=1),

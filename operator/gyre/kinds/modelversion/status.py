@@ -53,10 +53,19 @@ def summarize(version: ModelVersion, seen: Observed, decision: Decision, now: da
         conditions=merge(version.status.conditions, conditions, now),
         headline=spoken or None,
         baseline=headline({metric: view.baseline[metric]}) if metric in view.baseline else None,
+        against=_against(view, metric),
         trained_on=_trained_on(view) or None,
         trained_by=f"TrainingJob/{view.run}" if view.run else None,
         in_use_by=tuple(Using(kind=use.kind, name=use.name) for use in seen.users[:MAX_USERS_SHOWN]),
     ).to_dict()
+
+
+def _against(view: ModelVersionView, metric: str) -> str | None:
+    beside = view.compared
+    if beside is None:
+        return None
+    its = {metric: beside.its[metric]} if metric in beside.its else {}
+    return f"{headline(its)} of {beside.version}" if its else f"{beside.version} was not measured"
 
 
 def _trained_on(view: ModelVersionView) -> str:

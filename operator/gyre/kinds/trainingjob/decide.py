@@ -6,7 +6,7 @@ here is what has to be true before an attempt starts, and how it starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -19,7 +19,7 @@ from gyre.api.terms import clip
 from gyre.kinds.trainingjob import desired, endings, over, ray, running, within
 from gyre.kinds.trainingjob.closing import budget_of, cleared, deadline, limit_passed
 from gyre.kinds.trainingjob.halting import halted
-from gyre.kinds.trainingjob.ledger import End, Ledger, Phase, Pin, WarmStart, begin, milliseconds
+from gyre.kinds.trainingjob.ledger import Champion, End, Ledger, Phase, Pin, WarmStart, begin, milliseconds
 from gyre.kinds.trainingjob.ledger import Final as Ended
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.observe import Observed
@@ -184,11 +184,12 @@ def backing_off(job: TrainingJob, seen: Observed, now: datetime) -> Decision | N
 def start(job: TrainingJob, seen: Observed, now: datetime) -> Decision:
     """The ledger first, guarded by what was seen of it: a stale view is refused before anything runs."""
     ledger = kept(job, seen, now)
-    ledger = replace(ledger, pins=pins(job, seen), warm_start=ledger.warm_start or warm_start(seen))
+    pinned, against = pins(job, seen), champion(job, seen)
+    ledger = replace(ledger, pins=pinned, warm_start=ledger.warm_start or warm_start(seen), champion=against)
     step = resume_step(seen, ledger)
     opened = ledger.opened(now, from_step=step)
     resumed = f" from the checkpoint at step {step}" if step else ""
-    message = f"attempt {opened.count} is starting{resumed}"
+    message = f"attempt {opened.count} is starting{resumed}{_measured_against(against)}"
     note = Note(Reason.ATTEMPT_STARTED, message)
     return Decision.progressing(Reason.STARTING, message, *desired.running(job, opened, seen.seen_version), note)
 
@@ -225,6 +226,34 @@ def warm_start(seen: Observed) -> WarmStart | None:
     version = seen.warm_start
     place = storage.from_uri(version.uri) if version else None
     return WarmStart(version.name, version.digest, place) if version and place else None
+
+
+def champion(job: TrainingJob, seen: Observed) -> Champion | None:
+    """The version that speaks for the Model now. Each attempt asks anew: a job may have been parked for weeks."""
+    view = seen.champion
+    if view is None:
+        return None
+    place, problem = storage.from_uri(view.uri), seen.before.champion_unreachable
+    if place is None:
+        problem = f"its artifact {view.uri!r} is neither pvc://claim/path nor s3://bucket/path"
+    if isinstance(place, storage.BucketPlace):
+        place = _as_known(place, [ray.place_of(job), *(pin.place for pin in pins(job, seen))])
+    return Champion(view.name, view.digest, view.flavour, place, clip(problem, 256))
+
+
+def _as_known(place: storage.BucketPlace, others: Sequence[storage.Place]) -> storage.BucketPlace:
+    """A version tells its bucket and not how to reach it: as the run reaches that bucket, or else any other."""
+    known = [other for other in others if isinstance(other, storage.BucketPlace)]
+    like = next((other for other in known if other.bucket == place.bucket), known[0] if known else place)
+    return replace(place, endpoint=like.endpoint, region=like.region, secret=like.secret)
+
+
+def _measured_against(champion: Champion | None) -> str:
+    if champion is None:
+        return ""
+    if champion.problem:
+        return f"; champion {champion.version} cannot be measured: {champion.problem}"
+    return f", to be measured against champion {champion.version}"
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -10,17 +10,19 @@ from typing import Any, Final
 from gyre.adapters import run
 from gyre.adapters.kept import guarded
 from gyre.adapters.run import Progress
+from gyre.adapters.storage import Reach
 from gyre.api.effects import Apply, Create, Effect
 from gyre.api.kind import MANAGED_BY
 from gyre.api.terms import clip
 from gyre.kinds.trainingjob import memory, ray
 from gyre.kinds.trainingjob.entrypoint import Tabular
+from gyre.kinds.trainingjob.ledger import Champion, Ledger
 from gyre.kinds.trainingjob.ledger import Final as Ended
-from gyre.kinds.trainingjob.ledger import Ledger
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.names import JOB_LABEL, run_name, version_name
 
 PUSH_SECONDS: Final = 5
+NOT_MEASURED: Final = "the program did not measure it"
 FLAVOUR: Final = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?")
 
 
@@ -72,10 +74,19 @@ def run_json(job: TrainingJob, ledger: Ledger) -> dict[str, Any]:
         },
         "parameters": dict(sorted(spec.parameters.items())),
         "warmStart": {"path": warm.path, "digest": ledger.warm_start.digest} if warm and ledger.warm_start else None,
+        "champion": _champion(ledger, reaches.get("champion")),
         "pushEverySeconds": PUSH_SECONDS,
         "metrics": sorted(spec.metrics),
         "objective": spec.objective.to_dict() if spec.objective else None,
     }
+
+
+def _champion(ledger: Ledger, reach: Reach | None) -> dict[str, Any] | None:
+    champion = ledger.champion
+    if champion is None or reach is None:
+        return None
+    known = {"version": champion.version, "digest": champion.digest, "flavour": champion.flavour}
+    return {**known, "path": reach.path, "s3": reach.s3}
 
 
 def _entrypoint(job: TrainingJob) -> dict[str, Any]:
@@ -100,6 +111,8 @@ def _tabular(loop: Tabular) -> dict[str, Any]:
     changed = {**said, **numbers, "target": {**said["target"], **above}}
     if loop.holdout is not None and loop.holdout.partition is not None:
         changed["holdout"] = {"lastPartition": True}
+    elif loop.holdout is not None and loop.holdout.newest is not None:
+        changed["holdout"] = {"newest": float(loop.holdout.newest)}
     return changed
 
 
@@ -160,7 +173,7 @@ def model(job: TrainingJob) -> dict[str, Any]:
 
 def model_version(job: TrainingJob, ledger: Ledger, progress: Progress, ended: Ended) -> dict[str, Any]:
     """Immutable, without an owner: deleting the job leaves the version."""
-    artifact, evaluation = progress.artifact, _evaluation(progress.evaluation)
+    artifact, evaluation = progress.artifact, _evaluation(progress.evaluation, ledger.champion)
     assert artifact is not None  # noqa: S101 - the rule that publishes asks for it
     name = version_name(model_name(job), artifact.digest)
     return {
@@ -194,7 +207,7 @@ def metrics_of(job: TrainingJob, progress: Progress) -> dict[str, str]:
     return {name: decimal(value) for name, value in sorted(measured.items()) if name in wanted}
 
 
-def _evaluation(said: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation(said: Mapping[str, Any], champion: Champion | None) -> dict[str, Any]:
     numbers = _numbers(said.get("metrics"))
     if not numbers:
         return {}
@@ -207,7 +220,19 @@ def _evaluation(said: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(baseline, dict) and isinstance(baseline.get("name"), str):
         values = {name: decimal(value) for name, value in _numbers(baseline.get("metrics")).items()}
         result["baseline"] = {"name": clip(baseline["name"], 256), "metrics": values}
+    if champion is not None:
+        result["champion"] = _beside(said.get("champion"), champion)
     return result
+
+
+def _beside(said: Any, champion: Champion) -> dict[str, Any]:
+    """What the champion is worth there. Which one that is says the ledger, never the program."""
+    told = said if isinstance(said, dict) and said.get("digest") == champion.digest else {}
+    named, measured = {"version": champion.version, "digest": champion.digest}, _numbers(told.get("metrics"))
+    if measured and not champion.problem:
+        return {**named, "metrics": {name: decimal(value) for name, value in measured.items()}}
+    problem = champion.problem or told.get("problem")
+    return {**named, "problem": clip(problem, 256) if isinstance(problem, str) and problem else NOT_MEASURED}
 
 
 def _lineage(job: TrainingJob, ledger: Ledger, progress: Progress, ended: Ended) -> dict[str, Any]:

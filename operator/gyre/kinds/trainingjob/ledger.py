@@ -94,6 +94,18 @@ class WarmStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Champion:
+    """The version that spoke for the Model when the newest attempt began: what the new one is measured against."""
+
+    version: str
+    digest: str
+    flavour: str
+    place: Place | None
+    problem: str = ""
+    """Why it cannot be measured; nothing is mounted then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Word that pods will be taken away: told to the driver, and remembered as evidence."""
 
@@ -144,6 +156,7 @@ class Ledger:
     restart_count: int = 0
     pins: tuple[Pin, ...] = ()
     warm_start: WarmStart | None = None
+    champion: Champion | None = None
     park: str = ""
     """Id of the command to park, set while it stands."""
     park_deadline: datetime | None = None

@@ -31,6 +31,7 @@ from gyre.kinds.trainingjob.entrypoint import Entrypoint
 from gyre.kinds.trainingjob.parts import (
     CheckpointPolicy,
     DatasetUse,
+    Evaluate,
     FailurePolicy,
     Framework,
     Head,
@@ -101,6 +102,8 @@ class TrainingJobSpec(Schema):
     """Metrics to record in the status and with the version; all that are reported when empty."""
     warm_start: WarmStart | None = None
     """Start from the weights of an earlier model."""
+    evaluate: Evaluate = Evaluate()
+    """How the new model is measured."""
     node_selector: Labels = Field(default_factory=dict)
     """Labels of the nodes to run on."""
     tolerations: Annotated[tuple[Toleration, ...], ListType("atomic"), MaxItems(16)] = ()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-JOB_LABEL: Final = "gyre.dev/trainingjob"
+from gyre.adapters.versions import TRAINED_FOR
+
+JOB_LABEL: Final = TRAINED_FOR
 ATTEMPT_LABEL: Final = "gyre.dev/attempt"
 
 

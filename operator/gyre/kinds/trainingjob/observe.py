@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gyre.adapters import storage
 from gyre.adapters.budgets import BudgetView
 from gyre.adapters.charges import sightings
 from gyre.adapters.datasets import DatasetView
 from gyre.adapters.kuberay import NODE_TYPE_LABEL, RayJobView
 from gyre.adapters.ownership import controller_uid
 from gyre.adapters.pods import NodeView, PodView
+from gyre.adapters.ranking import champion_of
 from gyre.adapters.run import Progress
 from gyre.adapters.storage import ClaimPlace
 from gyre.adapters.versions import ModelVersionView
@@ -25,11 +27,15 @@ from gyre.api.kind import Reader
 from gyre.cost.meter import Sighting
 from gyre.cost.prices import Book
 from gyre.kinds.trainingjob import costs, memory, ray
+from gyre.kinds.trainingjob.desired import model_name
 from gyre.kinds.trainingjob.ledger import Ledger, Phase
 from gyre.kinds.trainingjob.memory import Memory
 from gyre.kinds.trainingjob.model import TrainingJob
 from gyre.kinds.trainingjob.names import ATTEMPT_LABEL, JOB_LABEL, run_name
+from gyre.kinds.trainingjob.parts import Against
 
+MANY = frozenset({"ReadOnlyMany", "ReadWriteMany"})
+"""Access modes of a claim that pods on any node can mount."""
 CREDENTIALS: tuple[Gvk, ...] = (gvks.SERVICE_ACCOUNT, gvks.ROLE, gvks.ROLE_BINDING)
 
 
@@ -50,6 +56,8 @@ class Before:
     code_missing: str | None = None
     """What is missing of the script."""
     queue_missing: bool = False
+    champion_unreachable: str = ""
+    """Why the pods could not mount the champion's claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class Observed:
     strangers: tuple[str, ...] = ()
     """Objects with our children's names that belong to somebody else, most likely to a deleted job of this name."""
     warm_start: ModelVersionView | None = None
+    champion: ModelVersionView | None = None
+    """The version that speaks for the Model; looked for only before an attempt starts."""
     before: Before = Before()
     budgets: tuple[BudgetView, ...] = ()
     """Of the CostBudgets that cover the job, those that park."""
@@ -119,6 +129,8 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
     ledger = ours.ledger if ours else None
     budgets = _budgets(reader, job)
     prices = costs.prices_of(job, ledger, reader.everything(gvks.PROVIDER))
+    starting = may_start(job, ledger) and not budgets
+    champion = _champion(reader, job) if starting else None
     return Observed(
         datasets=_datasets(reader, job),
         memory=ours,
@@ -133,7 +145,8 @@ async def gather(reader: Reader, job: TrainingJob) -> Observed:
             *foreign,
         ),
         warm_start=_warm_start(reader, job),
-        before=await _before(reader, job) if may_start(job, ledger) and not budgets else Before(),
+        champion=champion,
+        before=await _before(reader, job, champion) if starting else Before(),
         budgets=budgets,
         prices=prices,
         sightings=_sightings(reader, job, prices) if prices or (ledger and ledger.meter) else (),
@@ -194,11 +207,21 @@ def _warm_start(reader: Reader, job: TrainingJob) -> ModelVersionView | None:
     return ModelVersionView.of(obj) if obj else None
 
 
-async def _before(reader: Reader, job: TrainingJob) -> Before:
+def _champion(reader: Reader, job: TrainingJob) -> ModelVersionView | None:
+    if job.spec.evaluate.against is not Against.CHAMPION:
+        return None
+    ref = Ref(gvks.MODEL, job.namespace, model_name(job))
+    model = reader.get(ref)
+    versions = map(ModelVersionView.of, reader.referrers(ref, gvks.MODEL_VERSION))
+    return champion_of(model, versions) if model else None
+
+
+async def _before(reader: Reader, job: TrainingJob, champion: ModelVersionView | None) -> Before:
     return Before(
         claim_missing=await _claim_missing(reader, job),
         code_missing=await _code_missing(reader, job),
         queue_missing=await _queue_missing(reader, job),
+        champion_unreachable=await _champion_unreachable(reader, job, champion),
     )
 
 
@@ -226,6 +249,20 @@ async def _queue_missing(reader: Reader, job: TrainingJob) -> bool:
     if job.spec.queue is None:
         return False
     return await reader.fetch(Ref(gvks.LOCAL_QUEUE, job.namespace, job.spec.queue)) is None
+
+
+async def _champion_unreachable(reader: Reader, job: TrainingJob, champion: ModelVersionView | None) -> str:
+    """A claim that is not there, or that only one node can mount, would keep the pods from starting: better not to compare."""
+    place, own = storage.from_uri(champion.uri) if champion else None, ray.place_of(job)
+    if not isinstance(place, ClaimPlace) or (isinstance(own, ClaimPlace) and own.claim == place.claim):
+        return ""
+    claim: dict[str, Any] | None = await reader.fetch(Ref(gvks.PERSISTENT_VOLUME_CLAIM, job.namespace, place.claim))
+    if claim is None:
+        return f"PersistentVolumeClaim {place.claim!r} of its artifact does not exist"
+    modes = set((claim.get("spec") or {}).get("accessModes") or ())
+    if modes & MANY:
+        return ""
+    return f"PersistentVolumeClaim {place.claim!r} of its artifact is neither ReadOnlyMany nor ReadWriteMany"
 
 
 def cluster_keys(obj: dict[str, Any]) -> tuple[tuple[str, str], ...]:

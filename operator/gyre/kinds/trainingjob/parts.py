@@ -216,6 +216,21 @@ class WarmStart(Schema):
     """The ModelVersion; its artifact is read only."""
 
 
+class Against(Term):
+    """What the new model is measured against, on the held-out rows."""
+
+    CHAMPION = "Champion", "the version that speaks for its Model when an attempt starts, where there is one"
+    NOTHING = "Nothing", "no other version: it is ranked by what it reports itself"
+
+
+class Evaluate(Schema):
+    """How the new model is measured."""
+
+    against: Against = Against.CHAMPION
+    """The version whose metrics are taken on the same rows. The ready-made loop does it by itself, scripts are told where its
+    files are (docs/run-contract.md); that it cannot be measured never fails the run."""
+
+
 class TolerationOperator(Term):
     """How a taint is matched."""
 

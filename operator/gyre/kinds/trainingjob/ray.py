@@ -14,6 +14,7 @@ from gyre.adapters import storage
 from gyre.adapters.kuberay import NO_HEAD_RESTART, QUEUE_LABEL, RAY_VERSION
 from gyre.adapters.pods import GPU
 from gyre.adapters.storage import Reach
+from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.api import restricted
 from gyre.api.accounts import account
 from gyre.api.kind import MANAGED_BY
@@ -25,6 +26,7 @@ from gyre.kinds.trainingjob.names import ATTEMPT_LABEL, JOB_LABEL, ray_job_name,
 from gyre.kinds.trainingjob.parts import Bucket, Claim
 
 CODE, RUN, DATA, STORAGE, WARM = "/gyre/code", "/gyre/run", "/gyre/data", "/gyre/storage", "/gyre/warmstart"
+CHAMPION: Final = "/gyre/champion"
 ENTRYPOINT: Final = "/opt/venv/bin/python -m gyre_train"
 
 DRAIN_SECONDS: Final = 30
@@ -65,13 +67,15 @@ def ray_job(job: TrainingJob, ledger: Ledger) -> dict[str, Any]:
     attempt = ledger.count
     labels = labels_of(job, attempt)
     queue = {QUEUE_LABEL: job.spec.queue} if job.spec.queue else {}
+    champion = ledger.champion
+    uses = {USES_MODEL_VERSION: champion.version} if champion and not champion.problem else {}
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayJob",
         "metadata": {
             "name": ray_job_name(job.name, attempt),
             "namespace": job.namespace,
-            "labels": labels | queue,
+            "labels": labels | queue | uses,
             "annotations": {NO_HEAD_RESTART: "true"},
             "ownerReferences": [job.owner_reference()],
         },
@@ -267,7 +271,7 @@ def _clone(job: TrainingJob, git: Git) -> dict[str, Any]:
 
 
 def reached(job: TrainingJob, ledger: Ledger) -> dict[str, Reach]:
-    """How the pods reach the storage, each data set and the model to start from, by the name of its volume."""
+    """How the pods reach the storage, each data set, the model to start from and the one to compare with, by name of volume."""
     places = {
         "storage": storage.reach(place_of(job), volume="storage", mount=STORAGE, read_only=False),
         **{
@@ -279,6 +283,11 @@ def reached(job: TrainingJob, ledger: Ledger) -> dict[str, Reach]:
     }
     if ledger.warm_start:
         places["warmstart"] = storage.reach(ledger.warm_start.place, volume="warmstart", mount=WARM, read_only=True)
+    champion = ledger.champion
+    if champion and champion.place and not champion.problem:
+        places["champion"] = storage.reach(
+            champion.place, volume="champion", mount=CHAMPION, read_only=True, may_be_gone=True
+        )
     return places
 
 

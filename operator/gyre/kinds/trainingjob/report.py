@@ -54,6 +54,17 @@ class Pinned(Schema):
     """Its digest: the run stops when the data have another."""
 
 
+class Opponent(Schema):
+    """The version that the new model is measured against."""
+
+    version: Subdomain
+    """The ModelVersion; it is in use as long as an attempt runs."""
+    digest: Annotated[str, MaxLength(71)]
+    """Digest of its artifact."""
+    problem: Evidence = ""
+    """Why it cannot be measured."""
+
+
 class AttemptReport(Schema):
     """One attempt."""
 
@@ -190,6 +201,8 @@ class TrainingJobStatus(Status):
     """Failures so far by class, of attempts and of restarts: what the budgets count."""
     datasets: Annotated[tuple[Pinned, ...], ListType("map", keys=("name",)), MaxItems(16)] = ()
     """The Datasets, as pinned."""
+    champion: Opponent | None = None
+    """The version that the new model is measured against, as of the newest attempt's start."""
     progress: ProgressReport | None = None
     """How far the run is."""
     checkpoint: CheckpointReport | None = None

@@ -31,6 +31,7 @@ from gyre.kinds.trainingjob.report import (
     Ending,
     Goodput,
     MetricsReport,
+    Opponent,
     Pinned,
     ProgressReport,
     RestartReport,
@@ -138,6 +139,7 @@ def summarize(job: TrainingJob, seen: Observed, decision: Decision, now: datetim
         datasets=tuple(
             Pinned(name=pin.name, dataset=pin.dataset, version=pin.version, digest=pin.digest) for pin in ledger.pins
         ),
+        champion=_opponent(ledger),
         progress=_progress(spoken) if spoken else None,
         checkpoint=_checkpoint(ledger, spoken),
         metrics=_metrics(job, spoken) if spoken else None,
@@ -146,6 +148,13 @@ def summarize(job: TrainingJob, seen: Observed, decision: Decision, now: datetim
         model_version=desired.version_of(job, spoken) if made else None,
         ray_job=ray_job_name(job.name, ledger.count) if ledger.open else None,
     ).to_dict()
+
+
+def _opponent(ledger: Ledger) -> Opponent | None:
+    champion = ledger.champion
+    if champion is None:
+        return None
+    return Opponent(version=champion.version, digest=champion.digest[:71], problem=champion.problem)
 
 
 def _attempt(attempt: Attempt) -> AttemptReport:
