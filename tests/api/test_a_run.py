@@ -145,6 +145,24 @@ def test_a_model_in_use_stays_until_its_user_is_done(cluster: Cluster, team: Tea
     cluster.wait_gone(version)
 
 
+def test_a_champion_stays_while_an_attempt_is_measured_against_it(cluster: Cluster, team: Team, operator: Operator):
+    team.claim("runs")
+    team.dataset()
+    team.training_job("flights")
+    team.run_succeeds("flights")
+    champion = team.ref(gvks.MODEL_VERSION, "flights-ffffffff")
+    cluster.wait(champion, "is ready", holds("Ready"))
+    cluster.wait(team.ref(gvks.MODEL, "flights"), "is there", lambda _: True)
+    team.training_job("again", model={"name": "flights"})
+    cluster.wait(champion, "is in use", lambda obj: obj["status"].get("inUseBy"))
+    assert "is in use by TrainingJob/again" in _refusal(cluster, champion)
+    told = cluster.get(team.ref(gvks.CONFIG_MAP, "again-run")) or {}
+    assert '"champion":{"digest":"sha256:ffff' in told["data"]["run.json"]
+    team.run_succeeds("again")
+    team.cleared("again-a1")
+    cluster.wait(champion, "is free", lambda obj: not obj["status"].get("inUseBy"))
+
+
 def _refusal(cluster: Cluster, ref: Ref) -> str:
     def ask() -> str:
         try:

@@ -125,6 +125,11 @@ BAD_MODELS: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.retrain.triggers[0].rule.cel",
         "Too long",
     ),
+    "a window of nobody's time": (
+        retrain(window={"last": "90d", "of": "Moon"}),
+        "spec.retrain.window.of",
+        "Unsupported value",
+    ),
     "no template": ({"retrain": {}}, "spec.retrain.template", "Required value"),
     "no cooldown": (retrain(cooldown="0s"), "spec.retrain.cooldown", "must be from 1m to 365d"),
     "worth without a currency": (

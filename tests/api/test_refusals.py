@@ -115,6 +115,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.env[0]",
         "set at most one of",
     ),
+    "a holdout of two kinds": (
+        {"entrypoint": {"tabular": {**make.TABULAR, "holdout": {"partition": "Last", "newest": "0.2"}}}},
+        "spec.entrypoint.tabular.holdout",
+        "set exactly one of",
+    ),
+    "a holdout of everything": (
+        {"entrypoint": {"tabular": {**make.TABULAR, "holdout": {"newest": "1"}}}},
+        "spec.entrypoint.tabular.holdout.newest",
+        'give a share between 0 and 1, such as "0.2"',
+    ),
+    "measured against nobody known": (
+        {"evaluate": {"against": "Everybody"}},
+        "spec.evaluate.against",
+        "Unsupported value",
+    ),
     "an unknown framework": ({"framework": "Abacus"}, "spec.framework", "Unsupported value"),
     "an unknown pull policy": ({"imagePullPolicy": "Sometimes"}, "spec.imagePullPolicy", "Unsupported value"),
     "a field that does not exist": ({"wokers": 3}, "", 'unknown field "spec.wokers"'),
@@ -131,6 +146,7 @@ FIXED: dict[str, Any] = {
     "parameters": {"lr": "0.1"},
     "env": [{"name": "A", "value": "1"}],
     "model": {"name": "other"},
+    "evaluate": {"against": "Nothing"},
     "queue": "batch",
 }
 

@@ -16,6 +16,7 @@ from tests.sweep import actors, serving, training_invariants
 from tests.sweep.actors import NS, digest
 from tests.sweep.ray import KubeRay
 from tests.sweep.scenarios import Scenario, Step
+from tests.sweep.scheduler import Run
 from tests.sweep.training_scenarios import EVIDENCE, LOOSE, SPEC, cluster
 from tests.sweep.world import EPOCH, World
 
@@ -205,6 +206,22 @@ def one_at_a_time() -> Callable[[World], None]:
     return check
 
 
+@cache
+def modelled() -> World:
+    """A Model whose champion is registered, so that each run begins with the same one; made once, forked by every run."""
+    world = cluster().fork()
+    actors.put(world, MODEL, M.name, spec={"objective": OBJECTIVE})
+    spec = {
+        "modelRef": {"name": M.name},
+        "artifact": {"uri": "pvc://runs/a", "digest": digest("a"), "flavour": "torch"},
+        "metrics": {"auc": "0.7"},
+    }
+    actors.put(world, MODEL_VERSION, "delays-aaaaaaaa", spec=spec)
+    Run(KINDS, world, (actors.JobController(), actors.Kubelet())).settle()
+    assert world.get(M)["status"]["champion"]["name"] == "delays-aaaaaaaa"
+    return world
+
+
 def over(job: Any) -> bool:
     conditions = {c["type"]: c["status"] for c in (job.get("status") or {}).get("conditions") or ()}
     return conditions.get("Succeeded") in ("True", "False")
@@ -212,16 +229,11 @@ def over(job: Any) -> bool:
 
 def retraining(name: str, retrain: Any, jobs: int, *, steps: Sequence[Step] = (), **more: Any) -> Scenario:
     extra, verdict = more.pop("extra", lambda world: None), more.pop("verdict", Verdict.CURRENT)
+    loose = more.pop("loose", ())
 
     def begin(_: World) -> World:
-        world = cluster().fork()
-        actors.put(world, MODEL, M.name, spec={"objective": OBJECTIVE, "retrain": {"template": TEMPLATE, **retrain}})
-        spec = {
-            "modelRef": {"name": M.name},
-            "artifact": {"uri": "pvc://runs/a", "digest": digest("a"), "flavour": "torch"},
-            "metrics": {"auc": "0.7"},
-        }
-        actors.put(world, MODEL_VERSION, "delays-aaaaaaaa", spec=spec)
+        world = modelled().fork()
+        world.patch(M, {"spec": {"retrain": {"template": TEMPLATE, **retrain}}})
         extra(world)
         return world
 
@@ -252,6 +264,7 @@ def retraining(name: str, retrain: Any, jobs: int, *, steps: Sequence[Step] = ()
             "next",
             "scheduled",
             "key",
+            *loose,
         ),
         evidence=EVIDENCE,
         check=so_many,
@@ -300,6 +313,9 @@ def done(number: int) -> Callable[[World], bool]:
     )
 
 
+SECOND = ("champion",)
+"""The second job is measured against the version of the first, or the one before if that is not heard of yet."""
+
 RETRAININGS: Sequence[Scenario] = (
     retraining("drift", _drift(), 1, extra=monitor),
     retraining("by hand", {}, 1, steps=(Step(remembered, by_hand("one"), wait=5.0),)),
@@ -308,6 +324,7 @@ RETRAININGS: Sequence[Scenario] = (
         {},
         2,
         steps=(Step(remembered, by_hand("one"), wait=5.0), Step(made(1), by_hand("two"), wait=3.0)),
+        loose=SECOND,
     ),
     retraining(
         "broken data that are mended",
@@ -322,6 +339,7 @@ RETRAININGS: Sequence[Scenario] = (
         2,
         extra=monitor,
         steps=(Step(done(1), by_hand("one"), wait=30.0),),
+        loose=SECOND,
     ),
     retraining("no cause", {"triggers": [{"rule": {"name": "low", "cel": "metrics['auc'] < 0.5"}}]}, 0),
 )

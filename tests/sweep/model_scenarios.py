@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from tests.sweep import actors, training_invariants
 from tests.sweep.actors import NS, digest
 from tests.sweep.ray import KubeRay
 from tests.sweep.scenarios import Scenario, Step, When
-from tests.sweep.training_invariants import one_version_a_digest
-from tests.sweep.training_scenarios import EVIDENCE, LOOSE, SPEC, cluster
+from tests.sweep.scheduler import Run
+from tests.sweep.training_invariants import ledger_of, one_version_a_digest
+from tests.sweep.training_scenarios import EVIDENCE, HEAD_LOST, LOOSE, SPEC, cluster
 from tests.sweep.world import World
 
+from gyre.adapters.versions import USES_MODEL_VERSION
 from gyre.api import kstatus
 from gyre.api.effects import Ref
-from gyre.api.gvks import MODEL, MODEL_VERSION, TRAINING_JOB
+from gyre.api.gvks import CONFIG_MAP, MODEL, MODEL_VERSION, RAY_JOB, TRAINING_JOB
 from gyre.api.kstatus import Verdict
 from gyre.kinds import KINDS
+from gyre.kinds.trainingjob.names import JOB_LABEL, ray_job_name, run_name
 
 M = Ref(MODEL, NS, "delays")
 V1, V2 = Ref(MODEL_VERSION, NS, "delays-aaaaaaaa"), Ref(MODEL_VERSION, NS, "delays-bbbbbbbb")
 HEIR = Ref(TRAINING_JOB, NS, "heir")
+RIVAL = Ref(TRAINING_JOB, NS, "rival")
+OBJECTIVE = {"metric": "auc", "goal": "Maximize"}
 
 
 def model(**spec: Any) -> Any:
@@ -86,9 +93,56 @@ def all_gone(world: World) -> None:
     assert not left, f"left behind: {left}"
 
 
+@cache
+def modelled() -> World:
+    """Version 1, with more than it would have today, is the champion of its Model; made once, forked by every run."""
+    world = cluster().fork()
+    every(model(objective=OBJECTIVE), version(V1, auc="0.75"))(world)
+    Run(KINDS, world, (actors.JobController(), actors.Kubelet())).settle()
+    assert world.get(M)["status"]["champion"]["name"] == V1.name
+    return world
+
+
+def rival(**spec: Any) -> Any:
+    """A TrainingJob of the same Model."""
+    asked = {**SPEC, "model": {"name": M.name}, **spec}
+    return lambda world: actors.put(world, TRAINING_JOB, RIVAL.name, spec=asked)
+
+
+def beats_the_champion(world: World) -> None:
+    """It reports less than version 1 did, and is better on the same rows."""
+    (made,) = (obj for obj in world.list(MODEL_VERSION) if obj["metadata"]["name"] != V1.name)
+    champion = made["spec"]["evaluation"]["champion"]
+    assert champion == {"version": V1.name, "digest": digest("a"), "metrics": {"auc": "0.64"}}, champion
+    assert world.get(M)["status"]["champion"]["name"] == made["metadata"]["name"]
+    assert users(world) == []
+
+
+def measured_against_nobody(world: World) -> None:
+    (made,) = (obj for obj in world.list(MODEL_VERSION) if obj["metadata"]["name"] != V1.name)
+    assert "champion" not in made["spec"]["evaluation"]
+    assert world.get(M)["status"]["champion"]["name"] == V1.name
+
+
+def labelled_as_frozen(world: World) -> None:
+    """An attempt holds the version that its ledger says, and the program is told of that one."""
+    for ray_job in world.list(RAY_JOB):
+        job = ray_job["metadata"]["labels"][JOB_LABEL]
+        run = world.find(Ref(CONFIG_MAP, NS, run_name(job)))
+        ledger = ledger_of(run)
+        if run is None or ray_job["metadata"]["name"] != ray_job_name(job, ledger.get("count", 0)):
+            continue
+        frozen = (ledger.get("champion") or {}).get("version")
+        held = ray_job["metadata"]["labels"].get(USES_MODEL_VERSION)
+        told = (json.loads(run["data"]["run.json"]).get("champion") or {}).get("version")
+        assert frozen == held == told, f"{ray_job['metadata']['name']}: {frozen}, {held}, {told}"
+
+
 def scenario(name: str, setup: Any, expect: Mapping[Ref, Verdict], **more: Any) -> Scenario:
+    base, scripts = more.pop("base", cluster), more.pop("scripts", None)
+
     def begin(_: World) -> World:
-        world = cluster().fork()
+        world: World = base().fork()
         setup(world)
         return world
 
@@ -97,8 +151,8 @@ def scenario(name: str, setup: Any, expect: Mapping[Ref, Verdict], **more: Any) 
         KINDS,
         begin,
         expect,
-        actors=lambda: (KubeRay(), actors.JobController(), actors.Kubelet()),
-        invariants=lambda: (*training_invariants.invariants(), one_version_a_digest),
+        actors=lambda: (KubeRay(scripts), actors.JobController(), actors.Kubelet()),
+        invariants=lambda: (*training_invariants.invariants(), one_version_a_digest, labelled_as_frozen),
         loose=LOOSE,
         evidence=EVIDENCE,
         **more,
@@ -107,7 +161,6 @@ def scenario(name: str, setup: Any, expect: Mapping[Ref, Verdict], **more: Any) 
 
 CURRENT, FAILED, IN_PROGRESS = Verdict.CURRENT, Verdict.FAILED, Verdict.IN_PROGRESS
 NOT_FOUND = Verdict.NOT_FOUND
-OBJECTIVE = {"metric": "auc", "goal": "Maximize"}
 
 MODELS = (
     scenario("an empty model", model(), {M: CURRENT}),
@@ -162,6 +215,28 @@ VERSIONS = (
         {V1: CURRENT, M: CURRENT},
         steps=(Step(is_(M, CURRENT), lambda world: world.patch(M, {"spec": {"owner": "team-a"}}), wait=2.0),),
         check=owned(V1),
+    ),
+    scenario(
+        "better than its champion on the same rows",
+        rival(),
+        {V1: CURRENT, RIVAL: CURRENT, M: CURRENT},
+        base=modelled,
+        check=beats_the_champion,
+    ),
+    scenario(
+        "better than its champion after a lost head",
+        rival(),
+        {V1: CURRENT, RIVAL: CURRENT, M: CURRENT},
+        base=modelled,
+        scripts={1: HEAD_LOST},
+        check=beats_the_champion,
+    ),
+    scenario(
+        "asked to be measured against nobody",
+        rival(evaluate={"against": "Nothing"}),
+        {RIVAL: CURRENT, M: CURRENT},
+        base=modelled,
+        check=measured_against_nobody,
     ),
     scenario("in use", every(model(), version(), heir()), {V1: CURRENT}, check=used_by("TrainingJob/heir")),
     scenario(

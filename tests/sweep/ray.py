@@ -25,6 +25,8 @@ from gyre.kinds.trainingjob.names import ATTEMPT_LABEL, JOB_LABEL, run_name
 
 FINALIZER = "ray.io/rayjob-finalizer"
 TOTAL_STEPS = 40
+ON_THE_SAME_ROWS = 0.64
+"""auc of any champion, where the new version has 0.71."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,10 @@ class Stage:
     def succeed(self) -> None:
         artifact = {"uri": "pvc://runs/x/artifact", "path": "x/artifact", "digest": digest("e"), "bytes": 9, "files": 3}
         evaluation = {"metrics": {"auc": 0.71}, "rows": 100, "split": "last tenth"}
+        champion = json.loads(self.data.get("run.json", "{}")).get("champion")
+        if champion:
+            known = {key: champion[key] for key in ("version", "digest")}
+            evaluation["champion"] = {**known, "metrics": {"auc": ON_THE_SAME_ROWS}}
         self.say(
             state="Succeeded",
             step=TOTAL_STEPS,
