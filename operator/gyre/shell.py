@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import kopf
-import uvloop
 from prometheus_client import start_http_server
 
 from gyre.api.effects import Gvk
@@ -141,7 +140,9 @@ def run(
 ) -> int:
     """Run in the foreground; the exit status: 0 when asked to stop, 1 when a fresh start is needed."""
     try:
-        uvloop.run(
+        # asyncio's own loop: uvloop 0.23.0 closes a socket twice when a connection is given up, and another one that has got its
+        # number by then breaks ("File descriptor 37 is used by transport"; MagicStack/uvloop#738). A watch died of that.
+        asyncio.run(
             operate(kinds, namespace=namespace, workers=workers, metrics_port=metrics_port, probe_port=probe_port)
         )
     except KeyboardInterrupt:

@@ -113,7 +113,7 @@ def park_or_not(job: TrainingJob, seen: Observed, now: datetime) -> Decision | N
         return Decision.progressing(Reason.THAWED, "nothing holds it any more; the run goes on", *effects)
     wait = look.waits.park
     commanded = replace(ledger, park=f"park-{ledger.count}", park_deadline=milliseconds(now + wait))
-    note = Note(halt.parking, clip(f"{halt.why}: attempt {ledger.count} shall write a checkpoint and stop", 900))
+    note = Note(halt.parking, clip(f"attempt {ledger.count} shall write a checkpoint and stop: {halt}", 900))
     effects = desired.running(job, commanded, seen.seen_version)
     return Decision.progressing(halt.parking, note.message, *effects, note, after=wait.total_seconds())
 
