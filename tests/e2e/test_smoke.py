@@ -17,8 +17,8 @@ from gyre.api import gvks
 
 JOB = "flights"
 PATIENT = {**serving.QUICK, "margins": {**serving.QUICK["margins"], "latency": "8"}}
-"""Two pods of one version that answer within 2 ms: one of them was slower than 2.3 ms in 2.8 % of its answers, the other in 2.0 %,
-for minutes. Halfway to a margin of 2 nobody can tell, and the judge says so for a quarter of an hour. Slow versions: test_canary."""
+"""Two pods of one version that answer within 2 ms: one was slower than 2.3 ms in 2.8 % of its answers, the other in 2.0 %, for
+minutes. Halfway to a margin of 2 nobody can tell, and the judge says so for a quarter of an hour. Slow versions: test_canary."""
 EXAMPLES = ("pvc-runs", "dataset-flights", "trainingjob-flights")
 
 
