@@ -16,7 +16,7 @@ from typing import Any
 import loop
 import serving
 from ground import cluster, operator
-from narrator import Narrator, Trouble, condition, true
+from narrator import Narrator, Trouble, condition, step_of, told, true
 
 NAMESPACE = "gyre-demo"
 KUBECTL = f"kubectl -n {NAMESPACE}"
@@ -54,7 +54,7 @@ def dataset(say: Narrator) -> None:
     ):
         say.run(f"{KUBECTL} delete tj flights --ignore-not-found --wait=true")
         say.run(f"{KUBECTL} apply -f examples/pvc-runs.yaml -f examples/dataset-flights.yaml")
-        say.watch("dset/flights", lambda data: true(data, "Ready"), _reason, minutes=10)
+        say.watch("dset/flights", lambda data: true(data, "Ready"), told, minutes=10)
         say.run(f"{KUBECTL} get dset")
 
 
@@ -64,7 +64,7 @@ def training(say: Narrator) -> int:
         say.run(f"{KUBECTL} apply -f examples/trainingjob-flights.yaml")
         job = say.watch(
             "tj/flights",
-            lambda tj: bool(_checkpoint(tj)) and _step(tj) > int(_checkpoint(tj)["step"]),
+            lambda tj: bool(_checkpoint(tj)) and step_of(tj) > int(_checkpoint(tj)["step"]),
             _progress,
             minutes=15,
         )
@@ -100,7 +100,7 @@ def recovery(say: Narrator, checkpoint: int, killed_at: float) -> dict[str, Any]
 def model(say: Narrator, job: dict[str, Any]) -> dict[str, Any]:
     with say.step("A ModelVersion", "Immutable, with its data digests, image, code, parameters, and held-out quality."):
         name = job["status"]["modelVersion"]
-        version = say.watch(f"mv/{name}", lambda mv: true(mv, "Ready"), _reason, minutes=2)
+        version = say.watch(f"mv/{name}", lambda mv: true(mv, "Ready"), told, minutes=2)
         evaluation = version["spec"]["evaluation"]
         mine, baseline = evaluation["metrics"], evaluation["baseline"]
         say.console.print(
@@ -134,15 +134,6 @@ Remove everything:
   make cluster-down
 """
     )
-
-
-def _reason(obj: dict[str, Any]) -> str:
-    ready = condition(obj, "Ready")
-    return f"{ready.get('reason', 'not looked at yet')}: {ready.get('message', '')}"
-
-
-def _step(job: dict[str, Any]) -> int:
-    return int(job.get("status", {}).get("progress", {}).get("step") or 0)
 
 
 def _checkpoint(job: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import money
 import months
 from ground import cluster, operator
 from months import MODEL, SERVICE, Calendar
-from narrator import Narrator, Trouble, condition, true
+from narrator import Narrator, Trouble, told, true
 from pods import apply, phase, pod_of
 
 NAMESPACE = "gyre-loop"
@@ -39,7 +39,7 @@ def tell(say: Narrator) -> None:
     money.tell(say)
     months.tell(say, calendar, first, LABELS_AFTER)
     account(say)
-    why(say, calendar)
+    why(say)
     farewell(say)
 
 
@@ -52,7 +52,7 @@ def data(say: Narrator) -> None:
         say.run(f"timeout 120 sh -c 'until {gone} > /dev/null 2>&1; do sleep 2; done'")
         say.run(f"{say.kubectl} apply -f examples/pvc-runs.yaml -f examples/loop/datasets.yaml")
         for name in ("flights", "flights-recent", "flights-year"):
-            say.watch(f"dset/{name}", lambda it: true(it, "Ready"), describe, minutes=10)
+            say.watch(f"dset/{name}", lambda it: true(it, "Ready"), told, minutes=10)
         say.run(f"{say.kubectl} get dset")
 
 
@@ -73,8 +73,8 @@ def endpoint(say: Narrator) -> None:
         say.run(
             f"{say.kubectl} apply -f examples/loop/service.yaml -f examples/loop/slo.yaml -f examples/loop/schedule.yaml"
         )
-        say.watch(SERVICE, lambda it: true(it, "Ready"), describe, minutes=8)
-        say.watch(SERVICE, lambda it: true(it, "LogHealthy"), _log, minutes=3)
+        say.watch(SERVICE, lambda it: true(it, "Ready"), told, minutes=8)
+        say.watch(SERVICE, lambda it: true(it, "LogHealthy"), lambda it: told(it, "LogHealthy"), minutes=3)
         say.run(f"{say.kubectl} get gis,slo,dm")
 
 
@@ -122,7 +122,7 @@ def account(say: Narrator) -> None:
             raise Trouble(f"{failed} requests were failed")
 
 
-def why(say: Narrator, calendar: Calendar) -> None:
+def why(say: Narrator) -> None:
     with say.step("Why", "From the endpoint back to data, code, evidence and money; each decision computed again."):
         say.run(f"gyre why gis/flights -n {NAMESPACE} --verify")
         say.run(f"{say.kubectl} get mdl flights-late -o jsonpath='{{.status.retrain}}' | python3 -m json.tool")
@@ -146,13 +146,3 @@ Remove everything:
   make cluster-down
 """
     )
-
-
-def describe(obj: dict[str, Any]) -> str:
-    ready = condition(obj, "Ready")
-    return f"{ready.get('reason', 'not looked at yet')}: {ready.get('message', '')}"
-
-
-def _log(obj: dict[str, Any]) -> str:
-    found = condition(obj, "LogHealthy")
-    return f"{found.get('reason', 'not looked at yet')}: {found.get('message', '')}"

@@ -9,7 +9,7 @@ import json
 import shlex
 from typing import Any
 
-from narrator import ROOT, Narrator, Trouble, condition, true
+from narrator import ROOT, Narrator, Trouble, condition, step_of, told, true
 from pods import apply
 
 LAB = {"gyre.dev/team": "lab"}
@@ -27,7 +27,7 @@ def budget(say: Narrator) -> None:
         say.run("kubectl delete costbudget lab --ignore-not-found --wait=true")
         say.run(f"{say.kubectl} delete tj lab lab-next --ignore-not-found --wait=true")
         say.run("kubectl apply -f examples/loop/lab.yaml")
-        say.watch("cb/lab", lambda cb: true(cb, "Ready"), _ready, minutes=2)
+        say.watch("cb/lab", lambda cb: true(cb, "Ready"), told, minutes=2)
         say.run("kubectl get prov,cb")
 
 
@@ -57,7 +57,7 @@ def thawed(say: Narrator, step: int) -> None:
         "Money again", "The amount is raised, as a commit would do; the job goes on from its checkpoint by itself."
     ):
         say.run("""kubectl patch costbudget lab --type=merge -p '{"spec":{"amount":"100"}}'""")
-        job = say.watch("tj/lab", lambda tj: not _is_parked(tj) and _step(tj) > step, _progress, minutes=5)
+        job = say.watch("tj/lab", lambda tj: not _is_parked(tj) and step_of(tj) > step, _progress, minutes=5)
         newest = max(job["status"]["attempts"], key=lambda attempt: attempt["number"])
         resumed = int(newest.get("fromStep") or 0)
         if resumed < step:
@@ -81,16 +81,7 @@ def _is_parked(job: dict[str, Any]) -> bool:
     return condition(job, "Ready").get("reason") == "BudgetExhausted"
 
 
-def _step(job: dict[str, Any]) -> int:
-    return int((job.get("status", {}).get("progress") or {}).get("step") or 0)
-
-
-def _ready(obj: dict[str, Any]) -> str:
-    ready = condition(obj, "Ready")
-    return f"{ready.get('reason', 'not looked at yet')}: {ready.get('message', '')}"
-
-
 def _progress(job: dict[str, Any]) -> str:
     cost = job.get("status", {}).get("cost") or {}
     spent = f", {cost.get('spent') or cost.get('atLeast')} {cost['currency']}" if cost else ""
-    return f"{condition(job, 'Ready').get('reason', 'not looked at yet')}, step {_step(job)}{spent}"
+    return f"{condition(job, 'Ready').get('reason', 'not looked at yet')}, step {step_of(job)}{spent}"

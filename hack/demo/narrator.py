@@ -130,6 +130,17 @@ def condition(obj: dict[str, Any], kind: str) -> dict[str, Any]:
     return {}
 
 
+def told(obj: dict[str, Any], kind: str = "Ready") -> str:
+    """What a condition says, in a line."""
+    found = condition(obj, kind)
+    return f"{found.get('reason', 'not looked at yet')}: {found.get('message', '')}"
+
+
+def step_of(job: dict[str, Any]) -> int:
+    """The last step of a TrainingJob, 0 before the first."""
+    return int((job.get("status", {}).get("progress") or {}).get("step") or 0)
+
+
 def true(obj: dict[str, Any], kind: str) -> bool:
     return condition(obj, kind).get("status") == "True"
 

@@ -11,7 +11,7 @@ import json
 import time
 from typing import Any
 
-from narrator import ROOT, Narrator, Trouble, condition, true
+from narrator import ROOT, Narrator, Trouble, condition, told, true
 from pods import apply, phase, pod_of
 
 NAMESPACE = "gyre-demo"
@@ -40,7 +40,7 @@ def endpoint(say: Narrator, version: str) -> None:
         say.run(f"{KUBECTL} delete pod {CALLERS} --ignore-not-found --grace-period=0 --force 2> /dev/null")
         chosen = f"s/track: Champion/track: Version\\n    version: {version}/"
         say.run(f"sed '{chosen}' examples/inferenceservice-flights.yaml | {KUBECTL} apply -f -")
-        say.watch(SERVICE, lambda gis: true(gis, "Ready"), describe, minutes=8)
+        say.watch(SERVICE, lambda gis: true(gis, "Ready"), told, minutes=8)
         say.run(f"{KUBECTL} get gis")
         gis = say.see(SERVICE)
         address, host = gis["status"]["address"], gis["status"]["url"].split("://", 1)[1]
@@ -55,9 +55,9 @@ def second_version(say: Narrator) -> str:
     ):
         say.run(f"{KUBECTL} delete tj flights-wider --ignore-not-found --wait=true")
         say.run(f"{KUBECTL} apply -f examples/trainingjob-flights-wider.yaml")
-        job = say.watch("tj/flights-wider", lambda tj: true(tj, "Succeeded"), describe, minutes=15)
+        job = say.watch("tj/flights-wider", lambda tj: true(tj, "Succeeded"), told, minutes=15)
         name = str(job["status"]["modelVersion"])
-        say.watch(f"mv/{name}", lambda mv: true(mv, "Ready"), describe, minutes=2)
+        say.watch(f"mv/{name}", lambda mv: true(mv, "Ready"), told, minutes=2)
         say.run(f"{KUBECTL} get mv")
         return name
 
@@ -109,7 +109,7 @@ def register(say: Narrator, trained: dict[str, Any], uri: str, written: dict[str
         "artifact": {"uri": uri, "flavour": trained["spec"]["artifact"]["flavour"], **written},
     }
     apply(say, {"apiVersion": "gyre.dev/v1alpha1", "kind": "ModelVersion", "metadata": {"name": name}, "spec": spec})
-    say.watch(f"mv/{name}", lambda mv: true(mv, "Ready"), describe, minutes=2)
+    say.watch(f"mv/{name}", lambda mv: true(mv, "Ready"), told, minutes=2)
     return name
 
 
@@ -136,7 +136,7 @@ def applied_again(say: Narrator, version: str, stays: str) -> None:
             ask_for(say, version)
             time.sleep(2)
         gis = say.watch(
-            SERVICE, lambda gis: condition(gis, "Ready").get("reason") == "RevisionQuarantined", describe, minutes=1
+            SERVICE, lambda gis: condition(gis, "Ready").get("reason") == "RevisionQuarantined", told, minutes=1
         )
         if stable(gis) != stays or canary(gis):
             raise Trouble(f"the quarantined version moved something: {progress(gis)}")
@@ -200,11 +200,6 @@ def canary(gis: dict[str, Any]) -> dict[str, Any]:
 def event(gis: dict[str, Any]) -> tuple[str, str]:
     newest = (gis.get("status", {}).get("history") or [{}])[0]
     return str(newest.get("event", "")), str(newest.get("version", ""))
-
-
-def describe(obj: dict[str, Any]) -> str:
-    ready = condition(obj, "Ready")
-    return f"{ready.get('reason', 'not looked at yet')}: {ready.get('message', '')}"
 
 
 def progress(gis: dict[str, Any]) -> str:
