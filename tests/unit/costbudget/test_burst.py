@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.sweep.operators import Door
 from tests.sweep.world import EPOCH, World, stamp
-from tests.unit.engine.virtualtime import run
+from tests.unit.engine import stories
 
 from gyre.api.effects import Ref
 from gyre.api.gvks import CONFIG_MAP, COST_BUDGET, NODE, POD, PROVIDER
 from gyre.api.kind import MANAGED_BY, Object
 from gyre.cost.bill import money
 from gyre.cost.text import from_text
-from gyre.engine.engine import Engine, Settings
+from gyre.engine.engine import Engine
 from gyre.kinds.costbudget import KIND, SETTLE
 from gyre.kinds.costbudget.decide import decide
 
@@ -57,23 +56,7 @@ class Burst:
         return decide(budget, seen, now)
 
     def tell(self) -> None:
-        async def whole() -> None:
-            clock = asyncio.get_running_loop().time
-            kinds = (replace(KIND, decide=self.noted),)
-            settings = Settings(identity="one", workers=2)
-            engine = Engine(kinds, Door(self.world), settings, now=lambda: self.now(), clock=clock)
-            await engine.fill()
-            running = asyncio.create_task(engine.run())
-            told = asyncio.ensure_future(self.story(engine))
-            try:
-                await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
-                await (told if told.done() else running)
-            finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
-                await engine.stop()
-
-        run(whole())
+        stories.tell(self.world, (replace(KIND, decide=self.noted),), self.story)
 
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=asyncio.get_running_loop().time())

@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.sweep.operators import Door
 from tests.sweep.toys import KIND, WIDGET, part_ref, ready, widget, widget_ref
-from tests.sweep.world import EPOCH, World
-from tests.unit.engine.virtualtime import run
+from tests.sweep.world import World
+from tests.unit.engine import stories
 
 from gyre.api.gvks import CONFIG_MAP
-from gyre.engine.engine import Engine, RestartNeeded, Settings
+from gyre.engine.engine import Engine, RestartNeeded
 
 
 def tell(world: World, story: Callable[[Engine], Awaitable[Any]]) -> None:
     """A story while the engine runs."""
-
-    async def whole() -> None:
-        clock = asyncio.get_running_loop().time
-        settings = Settings(identity="one", workers=2)
-        engine = Engine((KIND,), Door(world), settings, now=lambda: EPOCH + timedelta(seconds=clock()), clock=clock)
-        await engine.fill()
-        running = asyncio.create_task(engine.run())
-        told = asyncio.ensure_future(story(engine))
-        try:
-            await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
-            await (told if told.done() else running)
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await engine.stop()
-
-    run(whole())
+    stories.tell(world, (KIND,), story)
 
 
 def test_what_exists_at_the_start_is_reconciled() -> None:
