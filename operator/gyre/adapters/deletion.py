@@ -9,8 +9,8 @@ Where the operator is gone for good and its last status says "in use", delete th
 
 from __future__ import annotations
 
+from gyre.adapters.admission import ADMISSION, binding, of_install
 from gyre.api.effects import Gvk, Manifest
-from gyre.api.kind import MANAGED_BY
 
 EXEMPT = (
     "system:serviceaccount:kube-system:namespace-controller",
@@ -19,18 +19,15 @@ EXEMPT = (
 )
 """The two controllers, by their own accounts or, without --use-service-account-credentials, by their manager's."""
 
-ADMISSION = "admissionregistration.k8s.io/v1"
-
 
 def refuse_while(gvk: Gvk, *, field: str, message: str) -> tuple[Manifest, Manifest]:
     """A policy and its binding: no DELETE while `status.<field>` has entries. `message` is CEL over `oldObject`."""
     name = f"{gvk.plural}-in-use.{gvk.group}"
-    metadata = {"name": name, "labels": {MANAGED_BY: "gyre-install"}}
     names = ", ".join(f"'{user}'" for user in EXEMPT)
     policy = {
         "apiVersion": ADMISSION,
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": metadata,
+        "metadata": of_install(name),
         "spec": {
             "failurePolicy": "Fail",
             "matchConstraints": {
@@ -59,10 +56,4 @@ def refuse_while(gvk: Gvk, *, field: str, message: str) -> tuple[Manifest, Manif
             ],
         },
     }
-    binding = {
-        "apiVersion": ADMISSION,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": metadata,
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    }
-    return policy, binding
+    return policy, binding(name, "Deny")

@@ -10,13 +10,12 @@ minute, and would refuse every TrainingJob till then; a job that slips through i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
+from gyre.adapters.admission import ADMISSION, binding, of_install
 from gyre.adapters.budgets import DENYING
-from gyre.adapters.deletion import ADMISSION
 from gyre.api import gvks
 from gyre.api.effects import Manifest
-from gyre.api.kind import MANAGED_BY
 from gyre.kinds.costbudget import foreseen
 
 DENIES: Final = f"{gvks.TRAINING_JOB.plural}-budget.{gvks.TRAINING_JOB.group}"
@@ -92,7 +91,7 @@ def _policy(
     return {
         "apiVersion": ADMISSION,
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": _metadata(name),
+        "metadata": of_install(name),
         "spec": {
             "failurePolicy": failure,
             "paramKind": {"apiVersion": budget.api_version, "kind": budget.kind},
@@ -112,17 +111,4 @@ def _policy(
 
 def _binding(name: str, action: str) -> Manifest:
     """Every CostBudget is a parameter; without any there is nothing to refuse."""
-    return {
-        "apiVersion": ADMISSION,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": _metadata(name),
-        "spec": {
-            "policyName": name,
-            "paramRef": {"selector": {}, "parameterNotFoundAction": "Allow"},
-            "validationActions": [action],
-        },
-    }
-
-
-def _metadata(name: str) -> dict[str, Any]:
-    return {"name": name, "labels": {MANAGED_BY: "gyre-install"}}
+    return binding(name, action, paramRef={"selector": {}, "parameterNotFoundAction": "Allow"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gyre.adapters.deletion import ADMISSION
+from gyre.adapters.admission import ADMISSION, binding, of_install
 from gyre.api import gvks, rbac
 from gyre.api.effects import Generate, Manifest
 from gyre.api.kind import MANAGED_BY
@@ -49,7 +49,6 @@ def token(gis: InferenceService) -> Generate:
 
 def policies() -> tuple[Manifest, ...]:
     """What the role cannot say: a Secret of another type could be, say, a bootstrap token of the cluster."""
-    metadata = {"name": POLICY, "labels": {MANAGED_BY: "gyre-install"}}
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["secrets"]}
     user = "request.userInfo.username"
     operator = f"{user}.startsWith('system:serviceaccount:') && {user}.endsWith(':{rbac.NAME}')"
@@ -64,7 +63,7 @@ def policies() -> tuple[Manifest, ...]:
     policy = {
         "apiVersion": ADMISSION,
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": metadata,
+        "metadata": of_install(POLICY),
         "spec": {
             "failurePolicy": "Fail",
             "matchConstraints": {"resourceRules": [rule]},
@@ -72,10 +71,4 @@ def policies() -> tuple[Manifest, ...]:
             "validations": [refusal],
         },
     }
-    binding = {
-        "apiVersion": ADMISSION,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": metadata,
-        "spec": {"policyName": POLICY, "validationActions": ["Deny"]},
-    }
-    return policy, binding
+    return policy, binding(POLICY, "Deny")

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from math import log
 from typing import Final
 
-from gyre.adapters.deletion import ADMISSION
+from gyre.adapters.admission import ADMISSION, binding, of_install
 from gyre.api import gvks
 from gyre.api.effects import Manifest
-from gyre.api.kind import MANAGED_BY
 from gyre.kinds.inferenceservice.policy import STEPS
 from gyre.stats.power import MIXTURE_COST, RAREST_EDGE
 
@@ -27,7 +26,6 @@ DOUBLINGS: Final = 41
 
 
 def policies() -> tuple[Manifest, ...]:
-    metadata = {"name": NAME, "labels": {MANAGED_BY: "gyre-install"}}
     gvk = gvks.INFERENCE_SERVICE
     rule = {
         "apiGroups": [gvk.group],
@@ -39,7 +37,7 @@ def policies() -> tuple[Manifest, ...]:
     policy = {
         "apiVersion": ADMISSION,
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": metadata,
+        "metadata": of_install(NAME),
         "spec": {
             "failurePolicy": "Ignore",
             "matchConstraints": {"resourceRules": [rule]},
@@ -54,13 +52,7 @@ def policies() -> tuple[Manifest, ...]:
             ],
         },
     }
-    binding = {
-        "apiVersion": ADMISSION,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": metadata,
-        "spec": {"policyName": NAME, "validationActions": ["Warn"]},
-    }
-    return policy, binding
+    return policy, binding(NAME, "Warn")
 
 
 def variables() -> Iterator[tuple[str, str]]:
