@@ -177,7 +177,12 @@ def test_the_least_that_can_be_said_is_filled_up(cluster: Cluster):
     made = stored(cluster, {})
     assert made["spec"]["modelRef"] == {"name": "flights-late", "track": "Champion"}
     assert made["spec"]["gateway"] == {"name": "gyre", "namespace": "gyre-gateway"}
-    assert made["spec"]["rollout"]["margins"] == {"errorRate": "2", "latency": "1.5", "errorFloor": "0.01"}
+    assert made["spec"]["rollout"]["margins"] == {
+        "errorRate": "2",
+        "latency": "1.5",
+        "errorFloor": "0.01",
+        "latencyFloor": "10ms",
+    }
     assert made["spec"]["keepWarm"] == "10m"
     assert "gyre" not in made["spec"]["runtime"], "or it would be one too many when another is said later"
     assert "steps" not in made["spec"]["rollout"]

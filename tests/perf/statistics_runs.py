@@ -27,6 +27,22 @@ BURST_SECONDS: Final = 5.0
 QUANTILES: Final = (0.5, 0.75, 0.9, 0.95)
 
 
+def _normal(x: float) -> float:
+    return 0.5 * (1.0 + erf(x / sqrt(2.0)))
+
+
+def quantile(p: float) -> float:
+    low, high = -10.0, 10.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _normal(middle) < p else (low, middle)
+    return low
+
+
+def _beyond(edge: float) -> float:
+    return 1.0 - _normal(log(edge) / SPREAD)
+
+
 @dataclass(frozen=True)
 class World:
     """What comes. `slower`: by how much the candidate's latency is multiplied; None where nobody measures it."""
@@ -40,6 +56,8 @@ class World:
     seconds: float = 3600.0
     bursts: float = 0.0
     """Per hour and version: five seconds in which all its requests fail. Alike for both, but not at the same time."""
+    edges: tuple[float, ...] = tuple(exp(SPREAD * quantile(share)) for share in QUANTILES)
+    """By which slow answers are told, in the stable version's medians."""
 
     @property
     def looks(self) -> int:
@@ -50,7 +68,7 @@ class World:
         """(stable's, candidate's) shares of answers that take longer than each edge: latency is lognormal."""
         if self.slower is None:
             return ()
-        return tuple((1.0 - q, 1.0 - _normal(quantile(q) - log(self.slower) / SPREAD)) for q in QUANTILES)
+        return tuple((_beyond(edge), _beyond(edge / self.slower)) for edge in self.edges)
 
     def traffic(self, runs: int, seed: int) -> Iterator[Look]:
         """One look after the other, each with the counts of all runs."""
@@ -78,18 +96,6 @@ class World:
             hit = chance.random(len(requests)) < self.bursts * self.every / 3600.0
             rate = np.where(hit, np.maximum(BURST_SECONDS / self.every, rate), rate)
         return Counts(requests, chance.binomial(requests, rate), tuple(slow))
-
-
-def _normal(x: float) -> float:
-    return 0.5 * (1.0 + erf(x / sqrt(2.0)))
-
-
-def quantile(p: float) -> float:
-    low, high = -10.0, 10.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _normal(middle) < p else (low, middle)
-    return low
 
 
 def slower(times: float) -> float:

@@ -17,7 +17,9 @@ share cancel. "Slower than a fixed edge" is a failure like any other. What break
     for the candidate       every metric by itself, and the least counts: bad in one metric is bad
 
 A metric is bad when it is both worse than its margin and above its floor. Either can be refuted, and the average of both e-values
-refutes it: so a service without any errors can be promoted, and so can one whose answers all fall into one bucket.
+refutes it: so a service without any errors can be promoted, and so can one whose answers all fall into one bucket. Latency speaks
+against a candidate only where both are proved, that it is slow more often than is tolerated and more often than its floor: by the
+less of both e-values. So an edge that nearly no answer exceeds is no trap.
 """
 
 from __future__ import annotations
@@ -30,14 +32,16 @@ from typing import Final
 
 import numpy as np
 
-from gyre.stats.eprocess import Logs, added, least, log_mean, log_ratios
-from gyre.stats.evidence import RATIOS_WORSE, Counts, Evidence, Look, Policy, floors, updated
+from gyre.stats.eprocess import Logs, added, least, log_mean, log_rates, log_ratios
+from gyre.stats.evidence import RATIOS_WORSE, SLOW_FLOOR, Counts, Evidence, Look, Policy, floors, updated
 from gyre.stats.rates import edges_of, upper_rate
 
 SAMPLE_RATIO_ALARM: Final = log(1000.0)
 MOST: Final = 2.0**53
 FLOOR_WEIGHTS: Final = (0.5, 0.2)
 """Of the e-value by the floor in the average with the one by the ratio: for errors, for slow answers."""
+TOO_SLOW: Final = (0.03, 0.05, 0.1, 0.2, 0.5)
+"""Alternatives to "no more answers beyond the edge than the floor": shares of the candidate's answers."""
 ERRORS: Final = "errorRate"
 LATENCY: Final = "latency"
 
@@ -72,7 +76,15 @@ class Judgement:
 
 def each_bad(evidence: Evidence) -> list[float]:
     """log E against "no worse", metric by metric: errors first, then each edge."""
-    return [log_mean(logs) for logs in evidence.worse]
+    errors, *edges = (log_mean(logs) for logs in evidence.worse)
+    slow = (log_mean(logs) for logs in _too_slow(evidence))
+    return [errors, *(least(both) for both in zip(edges, slow, strict=True))]
+
+
+def _too_slow(evidence: Evidence) -> list[Logs]:
+    """Against "no more of the candidate's answers beyond the edge than the floor", of all looks: it is no matter of weights."""
+    mine = evidence.candidate
+    return [log_rates(slow, mine.requests, TOO_SLOW, SLOW_FLOOR) for slow in mine.slow]
 
 
 def each_good(evidence: Evidence, policy: Policy) -> list[float]:
@@ -156,7 +168,9 @@ def _needed(evidence: Evidence, policy: Policy, bad: float, goods: Sequence[floa
     promoted = max(more(good, -log(policy.beta), leader) for good, leader in zip(goods, leaders, strict=True))
     if mine < policy.min_requests:  # counted in the candidate's requests, of which there are fewer
         promoted = max(promoted, (policy.min_requests - mine) * seen / mine if mine else inf)
-    soonest = min(promoted, more(bad, -log(policy.alpha), max(max(logs) for logs in evidence.worse)))
+    errors, *edges = (max(logs) for logs in evidence.worse)
+    against = max((errors, *(min(edge, max(logs)) for edge, logs in zip(edges, _too_slow(evidence), strict=True))))
+    soonest = min(promoted, more(bad, -log(policy.alpha), against))
     return round(soonest) if 0.0 < soonest < MOST else None
 
 

@@ -34,12 +34,16 @@ def upper_rate(x: int, n: int, alpha: float) -> float:
     return high
 
 
-def edges_of(histogram: Sequence[tuple[float, int]]) -> tuple[float, ...]:
+def edges_of(histogram: Sequence[tuple[float, int]], floor: float = 0.0) -> tuple[float, ...]:
     """Latencies by which slow answers are told: the bounds nearest to p50, p75, p90 and p95 of the stable version, in seconds.
 
     `histogram`: (upper bound, how many took no longer), growing, as in a Prometheus histogram; without a finite bound or a count
     there is nothing to tell by. Fixed at the start, so that what follows is not chosen by what it shows. Where all answers fall
     into one coarse bucket its bound is the only edge: a candidate ten times as slow is noticed there.
+
+    `floor`, in seconds: an answer within it is fast enough for anybody. No edge lies below it; one that would is the first bound
+    from there on; where no bound is as high, no answer is slow. Two pods of one version differ by parts of a millisecond for
+    good, and nobody needs that judged.
     """
     total = max((count for _, count in histogram), default=0)
     if total <= 0:
@@ -49,7 +53,8 @@ def edges_of(histogram: Sequence[tuple[float, int]]) -> tuple[float, ...]:
     found = {_nearest(telling, quantile) for quantile in EDGE_QUANTILES} if telling else set()
     if all(within[edge] < EDGE_QUANTILES[2] for edge in found):
         found |= set(sorted(bound for bound, share in within.items() if share >= TAIL)[:1])
-    return tuple(sorted(found))
+    enough = sorted(bound for bound in within if bound >= floor)
+    return tuple(sorted({max(edge, enough[0]) for edge in found})) if enough else ()
 
 
 def _nearest(within: dict[float, float], quantile: float) -> float:

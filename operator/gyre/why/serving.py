@@ -129,7 +129,11 @@ def _evidence(ruling: Ruling) -> tuple[Fact, ...]:
         ),
         Fact("counts", counted(rollout)),
         known("weights", [_weight(share) for share in rollout.shares], "an earlier operator began this rollout"),
-        known("slowerThan", [f"{edge:g} s" for edge in rollout.edges], "latency was not told by anybody"),
+        known(
+            "slowerThan",
+            [f"{edge:g} s" for edge in rollout.edges],
+            "nobody told latency, or no bound lies above the floor",
+        ),
     )
 
 

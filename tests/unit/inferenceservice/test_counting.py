@@ -16,6 +16,7 @@ from gyre.kinds.inferenceservice.ledger import Rollout, Version
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 OLD, YOUNG = NOW - timedelta(hours=1), NOW + timedelta(seconds=5)
+FLOOR = 0.005
 ROLLOUT = Rollout(Version("b", "sha256:b", "pvc://runs/b"), NOW, weight=100)
 
 
@@ -34,7 +35,7 @@ def readings(*proxies: Proxy, servers: tuple[Server, ...] = ()) -> Readings:
 
 def counting(*proxies: Proxy, servers: tuple[Server, ...] = ()) -> Rollout:
     given = ROLLOUT if servers else replace(ROLLOUT, timed_by="gateway")
-    found = begun(given, readings(*proxies, servers=servers))
+    found = begun(given, readings(*proxies, servers=servers), FLOOR)
     assert found is not None
     return found
 
@@ -89,7 +90,7 @@ def test_however_it_is_looked_at_the_counts_add_up(steps: list[tuple[int, int]],
 
 def test_latency_is_told_by_the_predictors_where_they_tell_it():
     servers = (Server("p1", OLD, "s", timed(1000, 50)), Server("p2", OLD, "c", timed(0)))
-    rollout = begun(ROLLOUT, readings(proxy("e1", (1000, 0), (0, 0)), servers=servers))
+    rollout = begun(ROLLOUT, readings(proxy("e1", (1000, 0), (0, 0)), servers=servers), FLOOR)
     assert rollout is not None
     assert rollout.timed_by == "predictor"
     assert rollout.edges, "taken from the stable version's usual latency"
@@ -100,17 +101,24 @@ def test_latency_is_told_by_the_predictors_where_they_tell_it():
     assert new.stable.slow[-1] == 4
 
 
+def test_no_answer_within_the_floor_is_slow():
+    servers = (Server("p1", OLD, "s", timed(1000, 50)), Server("p2", OLD, "c", timed(0)))
+    seen = readings(proxy("e1", (1000, 0), (0, 0)), servers=servers)
+    edges = [begun(ROLLOUT, seen, floor).edges for floor in (0.0, 0.01, 0.015, 60.0)]
+    assert edges == [(0.01, 0.02), (0.01, 0.02), (0.02,), ()]
+
+
 def test_fewer_than_enough_answers_of_the_stable_version_are_no_measure():
     few = (Server("p1", OLD, "s", timed(ENOUGH - 1)), Server("p2", OLD, "c", timed(500)))
-    assert begun(ROLLOUT, readings(proxy("e1", (49, 0), (0, 0)), servers=few)) is None
+    assert begun(ROLLOUT, readings(proxy("e1", (49, 0), (0, 0)), servers=few), FLOOR) is None
 
 
 def test_once_fixed_the_measure_of_latency_stays():
     servers = (Server("p1", OLD, "s", timed(1000, 50)), Server("p2", OLD, "c", timed(0)))
-    first = begun(ROLLOUT, readings(proxy("e1", (1000, 0), (0, 0)), servers=servers))
+    first = begun(ROLLOUT, readings(proxy("e1", (1000, 0), (0, 0)), servers=servers), FLOOR)
     assert first is not None
     slower = (Server("p1", OLD, "s", timed(9000, 8000)), Server("p2", OLD, "c", timed(90, 90)))
-    second = begun(first, readings(proxy("e1", (9000, 0), (90, 0)), servers=slower))
+    second = begun(first, readings(proxy("e1", (9000, 0), (90, 0)), servers=slower), FLOOR)
     assert second is not None
     assert (second.edges, second.timed_by, second.evidence) == (first.edges, first.timed_by, first.evidence)
 

@@ -304,3 +304,15 @@ def test_a_candidate_that_is_a_little_slower_is_tolerated_as_far_as_the_policy_s
     assert bad(strict, 1.3) > -log(POLICY.alpha)
     assert bad(tolerant, 1.3) < 0.0
     assert bad(tolerant, 2.0) > -log(POLICY.alpha)
+
+
+def test_an_edge_that_nearly_no_answer_exceeds_is_no_trap_for_a_candidate() -> None:
+    """Five times as many slow answers as the stable version has, but still 1 %: nobody minds."""
+
+    def judged(slow: int) -> tuple[Verdict, str]:
+        look = Look(0.5, Counts(20_000, 0, (40,)), Counts(20_000, 0, (slow,)))
+        found = judge.judge(judge.updated(Evidence.start(1), look, POLICY), POLICY)
+        return found.verdict, found.by
+
+    assert judged(200)[0] is Verdict.PROMOTE
+    assert judged(800) == (Verdict.ROLLBACK, judge.LATENCY), "4 %: ten times as many, and above the floor"

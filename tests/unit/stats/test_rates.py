@@ -63,16 +63,27 @@ def test_where_latency_tells_nothing_there_are_no_edges(histogram: list[tuple[fl
     assert edges_of(histogram) == ()
 
 
-@given(st.lists(st.tuples(st.floats(1e-4, 100), st.integers(0, 10**9)), max_size=40))
-def test_edges_are_bounds_of_the_histogram_in_rising_order(steps: list[tuple[float, int]]):
+def test_no_edge_lies_below_the_floor():
+    histogram = [(0.001 * k, 10 * k) for k in range(1, 101)] + [(inf, 1000)]
+    assert edges_of(histogram, floor=0.06) == pytest.approx((0.06, 0.075, 0.09, 0.095))
+    assert edges_of(histogram, floor=0.0985) == pytest.approx((0.099,)), "the first bound that is no lower"
+    assert edges_of(histogram, floor=3.0) == (), "where no bound is as high, no answer is slow"
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-4, 100), st.integers(0, 10**9)), max_size=40),
+    st.sampled_from([0.0, 0.01, 1.0, 1000.0]),
+)
+def test_edges_are_bounds_of_the_histogram_in_rising_order(steps: list[tuple[float, int]], floor: float):
     bounds = sorted({bound for bound, _ in steps})
     total, histogram = 0, []
     for bound, (_, more) in zip(bounds, steps, strict=False):
         total += more
         histogram.append((bound, total))
-    edges = edges_of([*histogram, (inf, total)])
+    edges = edges_of([*histogram, (inf, total)], floor)
     assert set(edges) <= set(bounds)
     assert list(edges) == sorted(set(edges))
+    assert all(edge >= floor for edge in edges)
     assert len(edges) <= 5
 
 

@@ -146,7 +146,8 @@ def _begins(
     if readings.at < since + SETTLING:
         left = (since + SETTLING - now).total_seconds()
         return looking.said(gis, seen, ledger, now, against, after=max(0.05, left))
-    begun = counting.begun(rollout, readings)
+    floor = gis.spec.rollout.margins.latency_floor.total_seconds()
+    begun = counting.begun(rollout, readings, floor)
     if begun is None:
         why = f"{named(rollout.candidate)} waits to be judged until {counting.ENOUGH} requests to the stable version have shown"
         blind = f"fewer than {counting.ENOUGH} requests came"

@@ -40,15 +40,18 @@ class Readings:
     problem: str = ""
 
 
-def begun(rollout: Rollout, readings: Readings) -> Rollout | None:
-    """The rollout with everybody's present value as the zero from which is counted; None while latency has no measure yet."""
+def begun(rollout: Rollout, readings: Readings, floor: float) -> Rollout | None:
+    """The rollout with everybody's present value as the zero from which is counted; None while latency has no measure yet.
+
+    floor: seconds within which no answer is slow.
+    """
     timed_by, edges = rollout.timed_by, rollout.edges
     if not timed_by:
         timed_by = PREDICTOR if readings.servers else GATEWAY
         usual = _usual(readings, timed_by)
         if not usual or usual[-1][1] < ENOUGH:
             return None
-        edges = judge.edges_of(usual)
+        edges = judge.edges_of(usual, floor)
     measured = replace(rollout, timed_by=timed_by, edges=edges)
     at = milliseconds(readings.at)
     evidence = measured.evidence or judge.Evidence.start(len(edges)).to_json()

@@ -34,6 +34,8 @@ class Margins(Schema):
         Decimal("0.01")
     )
     """Below this error rate nobody minds, whatever the ratio; "0" for no floor."""
+    latency_floor: Annotated[Duration, Span("0s", "1h")] = timedelta(milliseconds=10)
+    """An answer within it is not slow, however fast the stable version's are; 0s for no floor."""
 
 
 class OnInconclusive(Term):
