@@ -1,4 +1,4 @@
-"""KubeRay, from its own manifests, with one change on top.
+"""KubeRay, from its own manifests, with few changes on top.
 
 It runs as a pod because it reaches Ray's dashboard by a Service's name: on the host it cannot resolve it and calls a
 job that succeeded failed.
@@ -14,6 +14,12 @@ from cluster.manifests import QUICK, controller_patch, image
 NAMESPACE: Final = "ray-system"
 NAME: Final = "kuberay-operator"
 PUBLISHED: Final = "quay.io/kuberay/operator"
+ALONE: Final = {
+    "op": "add",
+    "path": "/spec/template/spec/containers/0/args/-",
+    "value": "--enable-leader-election=false",
+}
+"""There is one replica; a lease that it could not renew on a busy machine (within 5 s) would end it in the middle of its work."""
 
 
 def published(layout: Layout) -> Addition:
@@ -32,6 +38,6 @@ def addition(base: str, name: str) -> Addition:
     deployment = {"kind": "Deployment", "name": NAME}
     changes = {
         "images": [image(PUBLISHED, name)],
-        "patches": [{"target": deployment, "patch": controller_patch(QUICK)}],
+        "patches": [{"target": deployment, "patch": controller_patch(QUICK, ALONE)}],
     }
     return Addition("kuberay", NAME, NAMESPACE, upstream=(base,), changes=changes)

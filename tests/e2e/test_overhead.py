@@ -2,11 +2,16 @@
 
 Compared is the time from the first step to the last, as the script itself takes it: everything before is start-up, which is
 compared by its own figure. The script computes on both cores, so that whatever else runs there is paid for.
+
+Two runs of the same script by hand differ by 1 to 3 % on a machine that others share, as much as is measured. So the ratio is
+told with its standard error, and the test fails when the goal is missed by more than chance explains once in a hundred runs
+(Student's t on the logarithms, both ways of running having the same spread).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from datetime import datetime
 
@@ -21,9 +26,11 @@ from gyre.api import gvks
 
 pytestmark = pytest.mark.e2e
 PAIRS = 3
-STEPS = 250
+STEPS = 400
 WORKERS = 2
 GOAL = 1.02
+CERTAIN = 3.747
+"""Student's t with 2·PAIRS − 2 = 4 degrees of freedom exceeds it once in a hundred."""
 
 
 def test_training_under_gyre_takes_as_long_as_a_ray_job_written_by_hand(seeded: Place, figures: Figures) -> None:
@@ -36,15 +43,22 @@ def test_training_under_gyre_takes_as_long_as_a_ray_job_written_by_hand(seeded: 
             result = (run_under_gyre if how == "gyre" else run_by_hand)(seeded, f"{how}-{turn}")
             took[how].append(result["ended"] - result["began"])
             started[how].append(result["began"] - result["created"])
-    ratio = statistics.median(took["gyre"]) / statistics.median(took["plain"])
-    report = {"seconds": took, "start": started, "ratio": ratio, "steps": STEPS, "workers": WORKERS}
+    ratio, error = compared(took["gyre"], took["plain"])
+    report = {"seconds": took, "start": started, "ratio": ratio, "error": error, "steps": STEPS, "workers": WORKERS}
     (REPOSITORY / "build" / "overhead.json").write_text(json.dumps(report, indent=1) + "\n")
-    figures.add("training under gyre ÷ by hand (medians)", ratio, "", f"≤ {GOAL}")
+    figures.add("training under gyre ÷ by hand", ratio, "", f"≤ {GOAL}")
+    figures.add("its standard error", error, "")
     figures.add("start to first step, gyre", statistics.median(started["gyre"]), "s")
     figures.add("start to first step, by hand", statistics.median(started["plain"]), "s")
     print(json.dumps(report, indent=1))
-    noise = (max(took["plain"]) - min(took["plain"])) / statistics.median(took["plain"])
-    assert ratio <= max(GOAL, 1 + noise), f"slower than by hand by more than this machine's own noise ({noise:.3f})"
+    assert math.log(ratio / GOAL) <= CERTAIN * error, f"slower than by hand: {ratio:.3f} ± {error:.3f}"
+
+
+def compared(ours: list[float], theirs: list[float]) -> tuple[float, float]:
+    """(ratio of the geometric means, its relative standard error) of two lists of the same length ≥ 2."""
+    one, other = ([math.log(seconds) for seconds in some] for some in (ours, theirs))
+    spread = (statistics.variance(one) + statistics.variance(other)) / len(one)
+    return math.exp(statistics.mean(one) - statistics.mean(other)), math.sqrt(spread)
 
 
 def environment(name: str) -> list[Object]:
@@ -56,7 +70,7 @@ def environment(name: str) -> list[Object]:
 def run_under_gyre(place: Place, name: str) -> dict[str, float]:
     resources = {"cpu": "300m", "memory": "1Gi"}
     place.apply(manifests.training_job(name, code="plain", workers=WORKERS, resources=resources, env=environment(name)))
-    created = place.job_succeeds(name, seconds=300)["metadata"]["creationTimestamp"]
+    created = place.job_succeeds(name, seconds=400)["metadata"]["creationTimestamp"]
     place.delete(gvks.TRAINING_JOB, name)
     return result(place, name, created)
 
@@ -68,7 +82,7 @@ def run_by_hand(place: Place, name: str) -> dict[str, float]:
         found = place.find(gvks.RAY_JOB, name)
         return found if (found or {}).get("status", {}).get("jobStatus") in ("SUCCEEDED", "FAILED") else None
 
-    found = place.cluster.until(f"RayJob {name} ends", over, seconds=300)
+    found = place.cluster.until(f"RayJob {name} ends", over, seconds=400)
     assert found["status"]["jobStatus"] == "SUCCEEDED", found["status"]
     place.delete(gvks.RAY_JOB, name)
     return result(place, name, found["metadata"]["creationTimestamp"])

@@ -56,12 +56,19 @@ def test_a_kubeconfig_needs_no_other_file():
     assert "/" not in text.replace("https://", "").replace("v1/", "")
 
 
-def test_kuberays_image_requests_and_probes_are_ours_and_nothing_else_of_it():
+def test_kuberays_image_requests_probes_and_that_it_is_alone_are_ours_and_nothing_else_of_it():
     made = kuberay.addition("upstream", "localhost/kuberay-operator:v1.6.0").changes
-    patched = {operation["path"].rsplit("/", 1)[-1] for operation in json.loads(made["patches"][0]["patch"])}
+    patched = {operation["path"]: operation["value"] for operation in json.loads(made["patches"][0]["patch"])}
     assert made["images"][0]["newName"] == "localhost/kuberay-operator"
     assert made["images"][0]["newTag"] == "v1.6.0"
-    assert patched == {"initialDelaySeconds", "periodSeconds", "failureThreshold", "resources", "tolerations"}
+    assert patched.pop("/spec/template/spec/containers/0/args/-") == "--enable-leader-election=false"
+    assert {path.rsplit("/", 1)[-1] for path in patched} == {
+        "initialDelaySeconds",
+        "periodSeconds",
+        "failureThreshold",
+        "resources",
+        "tolerations",
+    }
 
 
 def test_the_default_storage_class_binds_a_claim_without_a_pod():
