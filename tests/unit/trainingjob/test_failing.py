@@ -30,6 +30,28 @@ def test_a_lost_head_is_written_down_cleared_away_and_resumed_from_the_last_chec
     assert names(bench, gvks.RAY_JOB) == ["RayJob/flights-a2"]
 
 
+def test_an_attempt_that_has_not_stepped_yet_stands_where_it_begins() -> None:
+    bench = Bench().started()
+    bench.says(step=100, checkpoint=CKPT)
+    bench.settle()
+    bench.drop(gvks.POD, bench.head)
+    bench.settle()
+    bench.gone()
+    bench.settle()
+    bench.wait(6)
+    bench.settle()
+    bench.pods_up()
+    bench.wait(10)
+    bench.says("Starting")
+    bench.settle()
+    assert (bench.status["attempt"], bench.status["progress"]["step"]) == (2, 80), (
+        "not 0: nothing was lost but its time"
+    )
+    bench.drop(gvks.POD, bench.head)
+    bench.settle()
+    assert (bench.status["attempts"][1]["fromStep"], bench.status["attempts"][1]["toStep"]) == (80, 80)
+
+
 @pytest.mark.parametrize("crash", range(3))
 def test_killed_while_closing_no_attempt_record_is_lost_and_none_is_counted_twice(crash: int) -> None:
     bench = Bench().started()

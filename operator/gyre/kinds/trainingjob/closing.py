@@ -127,7 +127,7 @@ def close(
         cls=failure.cls if failure else None,
         evidence=tail(failure.evidence if failure else evidence, LONGEST_EVIDENCE),
         from_step=attempt.from_step if restored is None else restored,
-        to_step=spoken.step if spoken else attempt.from_step,
+        to_step=ledger.stands_at(spoken.attempt, spoken.step) if spoken else attempt.from_step,
         lost=rows.get("wasted", 0) + rows.get("recovering", 0),
         rows=rows,
     )

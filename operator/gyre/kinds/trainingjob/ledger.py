@@ -198,6 +198,11 @@ class Ledger:
         """Leave the present phase, which is not an open attempt, for another."""
         return replace(self.spend(ROW_OF[self.phase], now), phase=phase)
 
+    def stands_at(self, attempt: int, step: int) -> int:
+        """The run's step, of which an attempt's driver says `step`: one that has not stepped yet stands where it begins."""
+        last = self.attempts[-1] if self.attempts else None
+        return last.from_step if last and last.number == attempt and not step else step
+
     def opened(self, now: datetime, *, from_step: int) -> Ledger:
         ready = self.turn(Phase.OPEN, now)
         attempt = Attempt(number=self.count + 1, opened=ready.mark, from_step=from_step)

@@ -142,7 +142,7 @@ def summarize(job: TrainingJob, seen: Observed, decision: Decision, now: datetim
             Pinned(name=pin.name, dataset=pin.dataset, version=pin.version, digest=pin.digest) for pin in ledger.pins
         ),
         champion=_opponent(ledger),
-        progress=_progress(spoken) if spoken else None,
+        progress=_progress(ledger, spoken) if spoken else None,
         checkpoint=_checkpoint(ledger, spoken),
         metrics=_metrics(job, spoken) if spoken else None,
         goodput=_goodput(account(ledger, seen.current)),
@@ -185,17 +185,17 @@ def _restart(restart: Restarted) -> RestartReport:
     )
 
 
-def _progress(spoken: Progress) -> ProgressReport:
-    total, speed = spoken.total_steps, spoken.steps_per_second
-    left = max(0, total - spoken.step) / speed if total and speed > 0 else None
+def _progress(ledger: Ledger, spoken: Progress) -> ProgressReport:
+    total, speed, step = spoken.total_steps, spoken.steps_per_second, ledger.stands_at(spoken.attempt, spoken.step)
+    left = max(0, total - step) / speed if total and speed > 0 else None
     running = spoken.state in ("Running", "Recovering")
     finish = None
     if left is not None and left < 3.2e9 and running and spoken.heartbeat:
         finish = spoken.heartbeat + timedelta(seconds=left)
     return ProgressReport(
-        step=spoken.step,
+        step=step,
         total_steps=total or None,
-        percent=min(100, spoken.step * 100 // total) if total else None,
+        percent=min(100, step * 100 // total) if total else None,
         epoch=spoken.epoch,
         steps_per_second=Decimal(f"{speed:.4g}") if 0 < speed < 1e12 else None,
         heartbeat=spoken.heartbeat,
