@@ -18,7 +18,7 @@ setup: $(VENV)/.ready ## The Python environment in .venv, with exact versions.
 $(VENV)/.ready: pyproject.toml hack/constraints.txt hack/setup
 	@hack/setup "$(PYTHON)" "$(VENV)"
 
-demo: setup ## From nothing to a trained, checkpointed, versioned model on a real local cluster.
+demo: setup ## From nothing to a trained, versioned model that is served, on a real local cluster; a canary, two rollbacks.
 	@$(RUN) hack/demo
 
 demo-loop: setup ## What comes after: months of traffic, drift, a retraining by itself, a canary, a budget that parks and refuses.
@@ -40,24 +40,24 @@ perf: setup ## Benchmarks as ratios in one run; writes build/perf.json and a tab
 	@$(RUN) hack/cluster binaries --only etcd,kube-apiserver > /dev/null
 	@$(RUN) -m tests.perf
 
-cluster-up: setup ## The local cluster: a named context, kind, or native, whichever fits.
+cluster-up: setup ## The local cluster: kind or native, whichever fits; of your own: hack/cluster up --context NAME.
 	@$(RUN) hack/cluster up
 
-cluster-down: setup ## Remove the local cluster; nothing stays behind.
+cluster-down: setup ## Remove the local cluster; only the cache of what was built stays.
 	@$(RUN) hack/cluster down
 
-lint: setup
+lint: setup ## ruff.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 
-types: setup
+types: setup ## mypy --strict.
 	@$(BIN)/mypy --no-error-summary -p gyre
 	@$(BIN)/mypy --no-error-summary hack/cluster
 
-contracts: setup
+contracts: setup ## Who may import whom.
 	@$(BIN)/lint-imports --config pyproject.toml > build/import-contracts.txt 2>&1 || { cat build/import-contracts.txt; exit 1; }
 
-generate: setup ## Write what is generated: crds/, the chart's copy, RBAC, reference pages.
+generate: setup ## Write what is generated: crds/, the chart's templates, RBAC, reference pages.
 	@hack/generate .
 
 verify: setup ## Check that what is generated is what is checked in; writes nothing.
@@ -67,4 +67,5 @@ golden: setup ## Rewrite the golden files of the unit tests; read the diff befor
 	@$(BIN)/pytest tests/unit --golden -q
 
 clean: ## Remove what was built inside the repository.
-	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} + ; rm -rf *.egg-info operator/*.egg-info

@@ -26,7 +26,7 @@ def rollouts(world: World, policy: Policy, shares: Sequence[float], *, runs: int
         live = verdict == NONE
         look = world.look(chance, steps[step], runs)
         evidence = judge.updated(evidence, look, policy)
-        bad, good = judge.bad_of(evidence), judge.good_of(evidence, policy)
+        bad, good = judge.bad_of(evidence, policy), judge.good_of(evidence, policy)
         worse, fine = judge.reached(bad, good, evidence.candidate.requests, policy)
         in_step = in_step + look.candidate.requests
         extra += live * (look.candidate.errors - world.stable * look.candidate.requests)

@@ -58,6 +58,8 @@ class World:
     """Per hour and version: five seconds in which all its requests fail. Alike for both, but not at the same time."""
     edges: tuple[float, ...] = tuple(exp(SPREAD * quantile(share)) for share in QUANTILES)
     """By which slow answers are told, in the stable version's medians."""
+    beyond: tuple[tuple[float, float], ...] = ()
+    """In place of what follows from edges and `slower`: (stable's, candidate's) shares of answers beyond each edge."""
 
     @property
     def looks(self) -> int:
@@ -66,8 +68,8 @@ class World:
     @property
     def exceeding(self) -> tuple[tuple[float, float], ...]:
         """(stable's, candidate's) shares of answers that take longer than each edge: latency is lognormal."""
-        if self.slower is None:
-            return ()
+        if self.beyond or self.slower is None:
+            return self.beyond
         return tuple((_beyond(edge), _beyond(edge / self.slower)) for edge in self.edges)
 
     def traffic(self, runs: int, seed: int) -> Iterator[Look]:
@@ -116,7 +118,7 @@ def judged(policy: Policy = POLICY, edges: int = 0) -> Rule:
     def rule(look: Look) -> tuple[Any, Any]:
         nonlocal evidence
         evidence = judge.updated(evidence, look, policy)
-        bad, good = judge.bad_of(evidence), judge.good_of(evidence, policy)
+        bad, good = judge.bad_of(evidence, policy), judge.good_of(evidence, policy)
         return judge.reached(bad, good, evidence.candidate.requests, policy)
 
     return rule

@@ -73,7 +73,7 @@ class Picture:
         evidence, policy = Evidence.from_json(dict(self.judged.evidence)), policy_of(self.gis)
         names = ("failed", *(f"slower than {milliseconds(edge)}" for edge in self.judged.edges))
         rows = zip(names, _failures(evidence.stable), _failures(evidence.candidate), strict=True)
-        evidences = zip(each_bad(evidence), each_good(evidence, policy), strict=True)
+        evidences = zip(each_bad(evidence, policy), each_good(evidence, policy), strict=True)
         return tuple(Metric(*row, *logs) for row, logs in zip(rows, evidences, strict=True))
 
     @property

@@ -22,7 +22,7 @@ FLOOR_SHARES: Final = (0.001, 0.1, 0.3, 0.6)
 RATIOS_OF_REQUESTS: Final = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
 """Alternatives to "the gateway honours the weights"."""
 SLOW_FLOOR: Final = 0.02
-"""Fewer answers beyond an edge nobody minds, whatever the ratio. Edges that tell are exceeded by more of the stable version's."""
+"""Fewer answers beyond an edge nobody minds, whatever the ratio. Edges at the stable version's quantiles are exceeded by more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Policy:
 
     `latency_tolerance`, a ratio ≥ 1: a candidate that is slow no more than so many times as often is not rolled back for it. Some
     tolerance is needed in practice: any two programs differ, and with traffic enough any difference is proved.
+
+    `slow_floor`, a rate: nor is one of which no more answers are slow; 0 (as in rulings from before there was one) for none.
     """
 
     alpha: float
@@ -40,6 +42,7 @@ class Policy:
     error_floor: float
     min_requests: int
     latency_tolerance: float = 1.0
+    slow_floor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

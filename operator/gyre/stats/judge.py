@@ -33,15 +33,15 @@ from typing import Final
 import numpy as np
 
 from gyre.stats.eprocess import Logs, added, least, log_mean, log_rates, log_ratios
-from gyre.stats.evidence import RATIOS_WORSE, SLOW_FLOOR, Counts, Evidence, Look, Policy, floors, updated
+from gyre.stats.evidence import RATIOS_WORSE, Counts, Evidence, Look, Policy, floors, updated
 from gyre.stats.rates import edges_of, upper_rate
 
 SAMPLE_RATIO_ALARM: Final = log(1000.0)
 MOST: Final = 2.0**53
 FLOOR_WEIGHTS: Final = (0.5, 0.2)
 """Of the e-value by the floor in the average with the one by the ratio: for errors, for slow answers."""
-TOO_SLOW: Final = (0.03, 0.05, 0.1, 0.2, 0.5)
-"""Alternatives to "no more answers beyond the edge than the floor": shares of the candidate's answers."""
+TIMES_TOO_SLOW: Final = (1.25, 1.5, 2.5, 5.0, 10.0, 25.0)
+"""Alternatives to "no more answers beyond the edge than the floor": how many times as many."""
 ERRORS: Final = "errorRate"
 LATENCY: Final = "latency"
 
@@ -74,17 +74,19 @@ class Judgement:
 # ── the e-values ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def each_bad(evidence: Evidence) -> list[float]:
+def each_bad(evidence: Evidence, policy: Policy) -> list[float]:
     """log E against "no worse", metric by metric: errors first, then each edge."""
     errors, *edges = (log_mean(logs) for logs in evidence.worse)
-    slow = (log_mean(logs) for logs in _too_slow(evidence))
+    if not policy.slow_floor:
+        return [errors, *edges]
+    slow = (log_mean(logs) for logs in _too_slow(evidence, policy))
     return [errors, *(least(both) for both in zip(edges, slow, strict=True))]
 
 
-def _too_slow(evidence: Evidence) -> list[Logs]:
+def _too_slow(evidence: Evidence, policy: Policy) -> list[Logs]:
     """Against "no more of the candidate's answers beyond the edge than the floor", of all looks: it is no matter of weights."""
-    mine = evidence.candidate
-    return [log_rates(slow, mine.requests, TOO_SLOW, SLOW_FLOOR) for slow in mine.slow]
+    mine, rates = evidence.candidate, [times * policy.slow_floor for times in TIMES_TOO_SLOW]
+    return [log_rates(slow, mine.requests, rates, policy.slow_floor) for slow in mine.slow]
 
 
 def each_good(evidence: Evidence, policy: Policy) -> list[float]:
@@ -97,9 +99,9 @@ def each_good(evidence: Evidence, policy: Policy) -> list[float]:
     return found
 
 
-def bad_of(evidence: Evidence) -> float:
+def bad_of(evidence: Evidence, policy: Policy) -> float:
     """log E against "no worse" of all metrics together."""
-    each = each_bad(evidence)
+    each = each_bad(evidence, policy)
     edges = len(each) - 1
     return log_mean(each, [0.5] + [0.5 / edges] * edges) if edges else each[0]
 
@@ -118,8 +120,8 @@ def reached(bad: float, good: float, requests: int, policy: Policy) -> tuple[boo
 
 def judge(evidence: Evidence, policy: Policy) -> Judgement:
     """What the counts prove so far."""
-    bads, goods = each_bad(evidence), each_good(evidence, policy)
-    bad, good = bad_of(evidence), good_of(evidence, policy)
+    bads, goods = each_bad(evidence, policy), each_good(evidence, policy)
+    bad, good = bad_of(evidence, policy), good_of(evidence, policy)
     blamed = ERRORS if bads[0] >= max(bads[1:], default=-inf) else LATENCY
     weakest = ERRORS if goods[0] <= good else LATENCY
     rolled_back, promoted = reached(bad, good, evidence.candidate.requests, policy)
@@ -169,8 +171,9 @@ def _needed(evidence: Evidence, policy: Policy, bad: float, goods: Sequence[floa
     if mine < policy.min_requests:  # counted in the candidate's requests, of which there are fewer
         promoted = max(promoted, (policy.min_requests - mine) * seen / mine if mine else inf)
     errors, *edges = (max(logs) for logs in evidence.worse)
-    against = max((errors, *(min(edge, max(logs)) for edge, logs in zip(edges, _too_slow(evidence), strict=True))))
-    soonest = min(promoted, more(bad, -log(policy.alpha), against))
+    if policy.slow_floor:
+        edges = [min(edge, max(logs)) for edge, logs in zip(edges, _too_slow(evidence, policy), strict=True)]
+    soonest = min(promoted, more(bad, -log(policy.alpha), max(errors, *edges, -inf)))
     return round(soonest) if 0.0 < soonest < MOST else None
 
 

@@ -9,7 +9,7 @@ from typing import Final
 EDGE_QUANTILES: Final = (0.5, 0.75, 0.9, 0.95)
 TELLING: Final = (0.1, 0.97)
 """Of the stable version's answers, how many must take no longer than an edge: exceeded by nearly all, it tells little; by one
-in a hundred, it would take as long to judge as errors do."""
+in a hundred, it would take as long to judge as errors do. So it is for an edge that the floor moves."""
 TAIL: Final = 0.995
 """An edge that so many do not exceed stands in where a coarse histogram has none between 0.9 and TELLING."""
 
@@ -39,11 +39,11 @@ def edges_of(histogram: Sequence[tuple[float, int]], floor: float = 0.0) -> tupl
 
     `histogram`: (upper bound, how many took no longer), growing, as in a Prometheus histogram; without a finite bound or a count
     there is nothing to tell by. Fixed at the start, so that what follows is not chosen by what it shows. Where all answers fall
-    into one coarse bucket its bound is the only edge: a candidate ten times as slow is noticed there.
+    into one coarse bucket its bound is the only edge: a candidate ten times as slow, and above the floor, is noticed there.
 
     `floor`, in seconds: an answer within it is fast enough for anybody. No edge lies below it; one that would is the first bound
-    from there on; where no bound is as high, no answer is slow. Two pods of one version differ by parts of a millisecond for
-    good, and nobody needs that judged.
+    from there on that tells, or that nearly none exceeds; where there is none, no answer is slow. Two pods of one version differ
+    by parts of a millisecond for good, and nobody needs that judged.
     """
     total = max((count for _, count in histogram), default=0)
     if total <= 0:
@@ -53,7 +53,7 @@ def edges_of(histogram: Sequence[tuple[float, int]], floor: float = 0.0) -> tupl
     found = {_nearest(telling, quantile) for quantile in EDGE_QUANTILES} if telling else set()
     if all(within[edge] < EDGE_QUANTILES[2] for edge in found):
         found |= set(sorted(bound for bound, share in within.items() if share >= TAIL)[:1])
-    enough = sorted(bound for bound in within if bound >= floor)
+    enough = sorted(bound for bound, share in within.items() if bound >= floor and not TELLING[1] < share < TAIL)
     return tuple(sorted({max(edge, enough[0]) for edge in found})) if enough else ()
 
 

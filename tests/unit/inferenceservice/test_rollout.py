@@ -124,6 +124,25 @@ def test_a_candidate_that_is_slower_is_rolled_back():
     assert story.ledger.quarantined[0].cause == "Slower"
 
 
+def test_answers_within_the_floor_are_not_slow_and_those_above_it_are():
+    story = Story(a_service(rollout={"margins": {"latencyFloor": "50ms"}})).serving().candidate()
+    story.takes(a=(900, 4), b=(100, 1))
+    assert story.ledger.rollout is not None
+    assert story.ledger.rollout.edges == (0.08,), "of 10, 20, 40 and 80 ms"
+    story.shapes["b"] = SLOW
+    steadily(story)
+    assert story.ledger.quarantined[0].cause == "Slower"
+
+
+def test_a_floor_above_all_bounds_leaves_no_latency_to_judge_and_that_is_said():
+    story = Story(a_service(rollout={"margins": {"latencyFloor": "1s"}})).serving().candidate()
+    story.shapes["b"] = SLOW
+    story.takes(a=(90, 0), b=(10, 0))
+    assert "latency is not judged" in story.condition("MetricsAvailable")["message"]
+    steadily(story)
+    assert story.history[0] == ("Promoted", "b")
+
+
 def test_errors_that_both_versions_have_are_nobodys_fault():
     story = Story().serving().candidate()
     steadily(story, a=0.9, b=0.9, looks=3)

@@ -17,6 +17,7 @@ from tests.perf.statistics_tables import DEFAULTS, Guarantee, tail
 
 from gyre.stats import judge
 from gyre.stats.eprocess import log_ratios
+from gyre.stats.evidence import SLOW_FLOOR
 from gyre.stats.judge import Evidence
 
 RUNS = 1000
@@ -53,6 +54,18 @@ def test_a_candidate_as_bad_as_the_margin_is_promoted_with_probability_beta_at_t
     assert found.promoted > 0, "a test that nothing ever passes would hold this promise as well"
 
 
+def test_a_candidate_as_slow_as_the_floor_is_rolled_back_with_probability_alpha_at_the_most():
+    """Ten times as many slow answers as the stable version has, so that the floor alone protects it; errors say nothing."""
+    floored = replace(POLICY, slow_floor=SLOW_FLOOR, beta=1e-300)
+
+    def rolled_back(share: float) -> int:
+        world = World(20, 0.0, 0.0, slower=1.0, beyond=((0.002, share),))
+        return simulated(world, {"judge": lambda: judged(floored, edges=1)}, runs=RUNS, seed=9)["judge"].rolled_back
+
+    assert 0 < rolled_back(SLOW_FLOOR) <= RUNS * POLICY.alpha, "some are, or this would hold without any proof"
+    assert rolled_back(2 * SLOW_FLOOR) > 0.95 * RUNS
+
+
 def test_shares_that_move_between_looks_change_no_guarantee():
     """Up and down, and told by the rates seen so far: what is decided from the past keeps a martingale one."""
     chance, share = np.random.default_rng(5), np.full(RUNS, 0.1)
@@ -63,7 +76,7 @@ def test_shares_that_move_between_looks_change_no_guarantee():
         other = judge.Counts(requests - mine, chance.binomial(requests - mine, 0.005))
         look = judge.Look(share, other, judge.Counts(mine, chance.binomial(mine, 0.005)))
         evidence = judge.updated(evidence, look, POLICY)
-        bad = judge.bad_of(evidence)
+        bad = judge.bad_of(evidence, POLICY)
         out |= judge.reached(bad, judge.good_of(evidence, POLICY), evidence.candidate.requests, POLICY)[0]
         share = np.where(bad > 0.5, 0.5, np.where(bad < -1.0, 0.02, 0.25))
     assert not above(int(np.sum(out)), POLICY.alpha)
@@ -78,7 +91,7 @@ def test_bursts_of_errors_that_both_versions_share_roll_nothing_back():
         mine, others = chance.poisson(30, RUNS), chance.poisson(270, RUNS)
         look = judge.Look(0.1, _failing(chance, others, rate), _failing(chance, mine, rate))
         evidence = judge.updated(evidence, look, POLICY)
-        out |= judge.bad_of(evidence) >= -np.log(POLICY.alpha)
+        out |= judge.bad_of(evidence, POLICY) >= -np.log(POLICY.alpha)
     assert not above(int(np.sum(out)), POLICY.alpha)
 
 

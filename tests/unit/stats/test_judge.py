@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gyre.stats import judge
 from gyre.stats.eprocess import chance, log_mean, log_rates, log_ratios
+from gyre.stats.evidence import SLOW_FLOOR
 from gyre.stats.judge import Counts, Evidence, Look, Policy, Verdict
 
 POLICY = Policy(alpha=0.05, beta=0.05, error_margin=2.0, latency_margin=1.5, error_floor=0.01, min_requests=50)
@@ -181,7 +182,7 @@ def test_more_of_the_failures_with_the_candidate_never_speak_less_against_it(loo
     )
     before, now = after([look]), after([worse])
     slack = 1e-9 * (1.0 + look.stable.requests + look.candidate.requests)
-    assert judge.bad_of(now) >= judge.bad_of(before) - slack
+    assert judge.bad_of(now, POLICY) >= judge.bad_of(before, POLICY) - slack
     assert judge.each_good(now, POLICY)[0] <= judge.each_good(before, POLICY)[0] + slack
 
 
@@ -298,7 +299,7 @@ def test_a_candidate_that_is_a_little_slower_is_tolerated_as_far_as_the_policy_s
         """log E after 4000 requests to each, of which a tenth of the stable version's are slow."""
         slow = round(400 * ratio)
         look = Look(0.5, Counts(4000, 0, (400,)), Counts(4000, 0, (slow,)))
-        return judge.bad_of(judge.updated(Evidence.start(1), look, policy))
+        return judge.bad_of(judge.updated(Evidence.start(1), look, policy), policy)
 
     strict, tolerant = POLICY, replace(POLICY, latency_tolerance=1.4)
     assert bad(strict, 1.3) > -log(POLICY.alpha)
@@ -309,10 +310,28 @@ def test_a_candidate_that_is_a_little_slower_is_tolerated_as_far_as_the_policy_s
 def test_an_edge_that_nearly_no_answer_exceeds_is_no_trap_for_a_candidate() -> None:
     """Five times as many slow answers as the stable version has, but still 1 %: nobody minds."""
 
-    def judged(slow: int) -> tuple[Verdict, str]:
-        look = Look(0.5, Counts(20_000, 0, (40,)), Counts(20_000, 0, (slow,)))
-        found = judge.judge(judge.updated(Evidence.start(1), look, POLICY), POLICY)
-        return found.verdict, found.by
+    floored = replace(POLICY, slow_floor=SLOW_FLOOR)
 
-    assert judged(200)[0] is Verdict.PROMOTE
-    assert judged(800) == (Verdict.ROLLBACK, judge.LATENCY), "4 %: ten times as many, and above the floor"
+    def judged(slow: int, policy: Policy = floored) -> judge.Judgement:
+        look = Look(0.5, Counts(20_000, 0, (40,)), Counts(20_000, 0, (slow,)))
+        return judge.judge(judge.updated(Evidence.start(1), look, policy), policy)
+
+    assert judged(200).verdict is Verdict.PROMOTE
+    assert judged(200, POLICY).verdict is Verdict.ROLLBACK, "which it was without a floor"
+    far = judged(800)
+    assert (far.verdict, far.by) == (Verdict.ROLLBACK, judge.LATENCY), "4 %: twenty times as many, and above the floor"
+
+
+def test_the_time_that_is_left_is_that_of_the_slower_proof():
+    """By the ratio it is proved at once that the candidate is slow more often; that it is more than the floor takes its time."""
+    floored = replace(POLICY, slow_floor=SLOW_FLOOR, alpha=1e-6)
+    left = [
+        judge.judge(
+            judge.updated(Evidence.start(1), Look(0.5, Counts(n, 0, (n // 500,)), Counts(n, 0, (n // 25,))), floored),
+            floored,
+        )
+        for n in (500, 1000, 5000)
+    ]
+    assert [found.verdict for found in left] == [Verdict.CONTINUE, Verdict.CONTINUE, Verdict.ROLLBACK]
+    needed = [found.needed_requests or 0 for found in left]
+    assert 0.3 < needed[1] / (needed[0] - 1000) < 1.7, "each look shows the same, so it comes nearer by what was seen"

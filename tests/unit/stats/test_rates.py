@@ -66,7 +66,10 @@ def test_where_latency_tells_nothing_there_are_no_edges(histogram: list[tuple[fl
 def test_no_edge_lies_below_the_floor():
     histogram = [(0.001 * k, 10 * k) for k in range(1, 101)] + [(inf, 1000)]
     assert edges_of(histogram, floor=0.06) == pytest.approx((0.06, 0.075, 0.09, 0.095))
-    assert edges_of(histogram, floor=0.0985) == pytest.approx((0.099,)), "the first bound that is no lower"
+    assert edges_of(histogram, floor=0.0955) == pytest.approx((0.096,)), "the first bound that is no lower"
+    assert edges_of(histogram, floor=0.0975) == pytest.approx((0.1,)), (
+        "exceeded by one in a hundred, it would tell too slowly"
+    )
     assert edges_of(histogram, floor=3.0) == (), "where no bound is as high, no answer is slow"
 
 
@@ -84,6 +87,8 @@ def test_edges_are_bounds_of_the_histogram_in_rising_order(steps: list[tuple[flo
     assert set(edges) <= set(bounds)
     assert list(edges) == sorted(set(edges))
     assert all(edge >= floor for edge in edges)
+    within = dict(histogram)
+    assert not any(0.97 * total < within[edge] < 0.995 * total for edge in edges), "it would tell too slowly"
     assert len(edges) <= 5
 
 

@@ -35,7 +35,8 @@ class Margins(Schema):
     )
     """Below this error rate nobody minds, whatever the ratio; "0" for no floor."""
     latency_floor: Annotated[Duration, Span("0s", "1h")] = timedelta(milliseconds=10)
-    """An answer within it is not slow, however fast the stable version's are; 0s for no floor."""
+    """An answer within it is not slow, however fast the stable version's are; 0s for no floor. It is fixed for a rollout at its
+    first look: a later change is for the next one."""
 
 
 class OnInconclusive(Term):

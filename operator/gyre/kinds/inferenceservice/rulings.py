@@ -21,7 +21,7 @@ from gyre.kinds.inferenceservice.report import Happened
 from gyre.kinds.inferenceservice.words import percent
 from gyre.stats import judge
 from gyre.stats.eprocess import log_rates
-from gyre.stats.evidence import FLOOR_SHARES, floors
+from gyre.stats.evidence import FLOOR_SHARES, SLOW_FLOOR, floors
 from gyre.stats.judge import Counts, Evidence, Judgement, Logs, Look, Policy, Verdict, added
 
 EVEN: Final = 1e-9
@@ -43,6 +43,7 @@ def policy_of(gis: InferenceService) -> Policy:
         error_floor=float(spec.margins.error_floor),
         min_requests=spec.min_requests,
         latency_tolerance=sqrt(spec.margins.latency),
+        slow_floor=SLOW_FLOOR,
     )
 
 

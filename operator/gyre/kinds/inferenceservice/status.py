@@ -96,7 +96,11 @@ def metrics_available(facts: Facts) -> Verdict | None:
         return None
     if readings.problem:
         return no(Reason.METRICS_UNAVAILABLE, readings.problem)
-    told = "the gateway" if not readings.servers else "the gateway; latency by the predictors"
+    rollout = facts.ledger.rollout
+    if rollout and rollout.timed_by and not rollout.edges:
+        told = "the gateway; latency is not judged, as no bound of its histogram lies above margins.latencyFloor"
+    else:
+        told = "the gateway; latency by the predictors" if readings.servers else "the gateway"
     return yes(Reason.JUDGING, f"requests are counted by {told}")
 
 
