@@ -28,6 +28,7 @@ def tracked(*patterns: str) -> list[Path]:
     return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
 
 
+PAGES = tracked("*.md")
 SOURCES = [path for path in tracked("*.py") if path.stat().st_size]
 
 
@@ -82,6 +83,13 @@ def test_every_makefile_target_named_in_the_readme_exists():
     assert named <= targets
 
 
-def test_every_path_named_in_the_readme_exists():
-    for path in re.findall(r"\]\(([a-zA-Z][^)#:]+)\)", (ROOT / "README.md").read_text()):
-        assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_that_a_page_links_to_exists(page: Path):
+    for path in re.findall(r"\]\(([a-zA-Z.][^)#:]*)\)", page.read_text()):
+        assert (page.parent / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_waits_for_something_to_be_filled_in(page: Path):
+    """A line of capitals alone is a place that was kept for a table."""
+    assert not re.findall(r"^[A-Z][A-Z_]{4,}$|\bTODO\b|\bTBD\b", page.read_text(), re.M)
