@@ -13,7 +13,7 @@ from cluster.additions import Addition
 from cluster.certificates import Identity
 from cluster.kubectl import insist
 from cluster.layout import Layout
-from cluster.manifests import QUICK, Object, config_map, controller_patch, image
+from cluster.manifests import CONTAINER, QUICK, Object, config_map, controller_patch, image
 
 NAMESPACE: Final = "kserve"
 MANAGER: Final = "kserve-controller-manager"
@@ -76,11 +76,10 @@ def settings(storage_initializer: str) -> Object:
 
 def changes(manager: str, authority: str) -> Object:
     """Image, small requests, quick probes; and into each webhook what cert-manager would have put there."""
-    container = "/spec/template/spec/containers/0"
     ours_of_it = (
-        {"op": "add", "path": f"{container}/imagePullPolicy", "value": "IfNotPresent"},
+        {"op": "add", "path": f"{CONTAINER}/imagePullPolicy", "value": "IfNotPresent"},
         # There is one replica: a lease would only keep a new one waiting for that of a dead one.
-        {"op": "add", "path": f"{container}/args", "value": ["--leader-elect=false"]},
+        {"op": "add", "path": f"{CONTAINER}/args", "value": ["--leader-elect=false"]},
     )
     return {
         "images": [image("ko://github.com/kserve/kserve/cmd/manager", manager)],

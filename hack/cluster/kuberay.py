@@ -9,16 +9,12 @@ from typing import Final
 from cluster import binaries, images
 from cluster.additions import Addition
 from cluster.layout import Layout
-from cluster.manifests import QUICK, controller_patch, image
+from cluster.manifests import CONTAINER, QUICK, controller_patch, image
 
 NAMESPACE: Final = "ray-system"
 NAME: Final = "kuberay-operator"
 PUBLISHED: Final = "quay.io/kuberay/operator"
-ALONE: Final = {
-    "op": "add",
-    "path": "/spec/template/spec/containers/0/args/-",
-    "value": "--enable-leader-election=false",
-}
+ALONE: Final = {"op": "add", "path": f"{CONTAINER}/args/-", "value": "--enable-leader-election=false"}
 """There is one replica; a lease that it could not renew on a busy machine (within 5 s) would end it in the middle of its work."""
 
 

@@ -129,16 +129,19 @@ RESTRICTED: Final[Object] = {
 """A container's security context, as the restricted profile of pod security asks for it."""
 
 
+CONTAINER: Final = "/spec/template/spec/containers/0"
+"""Of a Deployment with one container, as a JSON pointer."""
+
+
 def controller_patch(probe: Object, *more: Object) -> str:
     """A JSON patch of a published controller Deployment: probes that notice soon, small requests, any node."""
-    container = "/spec/template/spec/containers/0"
     patch = [
-        {"op": "add", "path": f"{container}/{kind}/{key}", "value": value}
+        {"op": "add", "path": f"{CONTAINER}/{kind}/{key}", "value": value}
         for kind in ("livenessProbe", "readinessProbe")
         for key, value in probe.items()
     ]
     patch += [
-        {"op": "add", "path": f"{container}/resources", "value": small()},
+        {"op": "add", "path": f"{CONTAINER}/resources", "value": small()},
         {"op": "add", "path": "/spec/template/spec/tolerations", "value": EVERYWHERE},
         *more,
     ]

@@ -150,7 +150,7 @@ def fast(runs: int) -> Measured:
             guarantees.append(never_worse(found["floor"], f"within the floor, ×{times:g}"))
         if times > FLOOR / FAST:
             guarantees.append(never_promoted(found["floor"], f"above the floor, ×{times:g}"))
-    at_floor = World(20, 0.005, slower=1.0, beyond=((SLOW_FLOOR / 10, SLOW_FLOOR),))
+    at_floor = World(20, 0.005, beyond=((SLOW_FLOOR / 10, SLOW_FLOOR),))
     found = simulated(at_floor, {"judge": one}, runs=runs // 2, seed=6)
     rows.append(row(found, slow=SLOW_FLOOR))
     table.add_row("2 % of its answers beyond the edge, 0.2 % of the others'", "", brief(found["judge"], "judge"))

@@ -101,7 +101,10 @@ def each_good(evidence: Evidence, policy: Policy) -> list[float]:
 
 def bad_of(evidence: Evidence, policy: Policy) -> float:
     """log E against "no worse" of all metrics together."""
-    each = each_bad(evidence, policy)
+    return _together(each_bad(evidence, policy))
+
+
+def _together(each: Sequence[float]) -> float:
     edges = len(each) - 1
     return log_mean(each, [0.5] + [0.5 / edges] * edges) if edges else each[0]
 
@@ -121,7 +124,7 @@ def reached(bad: float, good: float, requests: int, policy: Policy) -> tuple[boo
 def judge(evidence: Evidence, policy: Policy) -> Judgement:
     """What the counts prove so far."""
     bads, goods = each_bad(evidence, policy), each_good(evidence, policy)
-    bad, good = bad_of(evidence, policy), good_of(evidence, policy)
+    bad, good = _together(bads), least(goods)
     blamed = ERRORS if bads[0] >= max(bads[1:], default=-inf) else LATENCY
     weakest = ERRORS if goods[0] <= good else LATENCY
     rolled_back, promoted = reached(bad, good, evidence.candidate.requests, policy)
@@ -173,7 +176,7 @@ def _needed(evidence: Evidence, policy: Policy, bad: float, goods: Sequence[floa
     errors, *edges = (max(logs) for logs in evidence.worse)
     if policy.slow_floor:
         edges = [min(edge, max(logs)) for edge, logs in zip(edges, _too_slow(evidence, policy), strict=True)]
-    soonest = min(promoted, more(bad, -log(policy.alpha), max(errors, *edges, -inf)))
+    soonest = min(promoted, more(bad, -log(policy.alpha), max((errors, *edges))))
     return round(soonest) if 0.0 < soonest < MOST else None
 
 

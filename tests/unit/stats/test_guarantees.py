@@ -59,7 +59,7 @@ def test_a_candidate_as_slow_as_the_floor_is_rolled_back_with_probability_alpha_
     floored = replace(POLICY, slow_floor=SLOW_FLOOR, beta=1e-300)
 
     def rolled_back(share: float) -> int:
-        world = World(20, 0.0, 0.0, slower=1.0, beyond=((0.002, share),))
+        world = World(20, 0.0, 0.0, beyond=((0.002, share),))
         return simulated(world, {"judge": lambda: judged(floored, edges=1)}, runs=RUNS, seed=9)["judge"].rolled_back
 
     assert 0 < rolled_back(SLOW_FLOOR) <= RUNS * POLICY.alpha, "some are, or this would hold without any proof"
