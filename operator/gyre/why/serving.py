@@ -132,7 +132,7 @@ def _evidence(ruling: Ruling) -> tuple[Fact, ...]:
         known(
             "slowerThan",
             [f"{edge:g} s" for edge in rollout.edges],
-            "nobody told latency, or no bound lies above the floor",
+            "no histogram of latency had a bound that slow answers could be told by",
         ),
     )
 

@@ -98,7 +98,10 @@ def metrics_available(facts: Facts) -> Verdict | None:
         return no(Reason.METRICS_UNAVAILABLE, readings.problem)
     rollout = facts.ledger.rollout
     if rollout and rollout.timed_by and not rollout.edges:
-        told = "the gateway; latency is not judged, as no bound of its histogram lies above margins.latencyFloor"
+        told = (
+            "the gateway; latency is not judged: no bound of its histogram, from "
+            "spec.rollout.margins.latencyFloor on, tells slow answers; a lower floor would count in the next rollout"
+        )
     else:
         told = "the gateway; latency by the predictors" if readings.servers else "the gateway"
     return yes(Reason.JUDGING, f"requests are counted by {told}")
