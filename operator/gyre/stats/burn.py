@@ -101,10 +101,13 @@ def shortest(period: float) -> float:
 def within(stretches: Iterable[Stretch], now: float, length: float) -> Counts:
     """What was counted in the last `length` seconds."""
     events = bad = 0.0
+    since = now - length
     for stretch in stretches:
+        if stretch.end <= since:
+            continue  # most are, for the short windows
         width = stretch.end - stretch.start
-        inside = min(stretch.end, now) - max(stretch.start, now - length)
-        at_once = 1.0 if now - length < stretch.end <= now else 0.0
+        inside = min(stretch.end, now) - max(stretch.start, since)
+        at_once = 1.0 if stretch.end <= now else 0.0
         part = min(1.0, max(0.0, inside / width)) if width > 0 else at_once
         events, bad = events + part * stretch.events, bad + part * stretch.bad
     return Counts(events, bad)
