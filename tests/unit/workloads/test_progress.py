@@ -12,10 +12,10 @@ from gyre_train.progress import ConfigMap, Folder, Pusher, head_from, sink_from
 
 
 class ApiServer(HTTPServer):
-    """The one call the driver makes, with answers to be chosen."""
+    """The two calls that the driver makes, with answers to be chosen."""
 
     def __init__(self):
-        self.status, self.command, self.requests = 200, None, []
+        self.status, self.command, self.requests, self.asked = 200, None, [], []
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -29,6 +29,13 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((self.path, dict(self.headers), json.loads(body)))
         data = json.loads(body)["data"] | ({"command.json": self.server.command} if self.server.command else {})
+        self.answer(data)
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.answer({"progress.json": "{}"} | ({"command.json": self.server.command} if self.server.command else {}))
+
+    def answer(self, data):
         answer = json.dumps({"kind": "ConfigMap", "data": data}).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(answer)))
@@ -75,6 +82,62 @@ def test_one_key_of_one_configmap_is_patched_with_the_newest_token(server, accou
 def test_the_answer_carries_the_command(server, account):
     server.command = '{"park": {"id": "p1"}}'
     assert ConfigMap(server.url, "a", "b", account).push("{}") == Command(park="p1")
+
+
+def test_a_command_is_asked_for_without_a_write_and_from_no_cache(server, account):
+    server.command = '{"drain": {"id": "d1"}}'
+    assert ConfigMap(server.url, "a", "b", account).ask() == Command(drain="d1")
+    assert (server.asked, server.requests) == (["/api/v1/namespaces/a/configmaps/b"], [])
+
+
+class Diary:
+    """A sink that writes down how it was used."""
+
+    def __init__(self):
+        self.used, self.away = [], False
+
+    def push(self, progress):
+        self.used.append("push")
+        if self.away:
+            raise OSError("away")
+        return Command()
+
+    def ask(self):
+        self.used.append("ask")
+        if self.away:
+            raise OSError("away")
+        return Command()
+
+
+def turns(pusher, number):
+    """What happens in the next half periods."""
+    pusher._sink.used = []
+    for _ in range(number):
+        pusher._heard(pusher._turn)
+    return " ".join(pusher._sink.used)
+
+
+def test_what_is_new_is_pushed_every_period_and_commands_are_asked_for_in_between():
+    step = iter(range(100))
+    pusher = Pusher(Diary(), lambda: {"step": next(step)}, lambda _: None, every=60)
+    assert turns(pusher, 6) == "push ask push ask push ask"
+
+
+def test_a_run_without_news_is_a_sign_of_life_every_other_period():
+    beat = iter(range(100))
+    pusher = Pusher(Diary(), lambda: {"step": 7, "heartbeat": next(beat)}, lambda _: None, every=60)
+    assert turns(pusher, 9) == "push ask ask ask push ask ask ask push"
+    pusher.soon()
+    assert turns(pusher, 2) == "push ask"
+
+
+def test_after_a_failure_of_either_kind_the_newest_progress_is_pushed():
+    pusher = Pusher(Diary(), lambda: {"step": 7}, lambda _: None, every=60)
+    assert turns(pusher, 2) == "push ask"
+    pusher._sink.away = True
+    assert turns(pusher, 3) == "ask push push"
+    pusher._sink.away = False
+    assert turns(pusher, 2) == "push ask"
 
 
 def test_a_refusal_is_an_error_that_does_not_tell_the_token(server, account):

@@ -33,7 +33,7 @@ DRAIN_SECONDS: Final = 30
 """RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S: what `ray start --block` gives itself after SIGTERM (Ray 2.60)."""
 HEAD_DRAIN_SECONDS: Final = 10
 """A head never moves its work elsewhere, yet uses its drain to the end: each new attempt, and each parked job, would wait 30 s
-for it. Ten are enough for the driver to hear of an eviction (it pushes every 5 s) and to save."""
+for it. Ten are enough for the driver to hear of an eviction (it asks every 2.5 s) and to save."""
 GRACE_SECONDS: Final = DRAIN_SECONDS + 30
 """Kubernetes' own default of 30 s kills a node that is still draining."""
 EVIDENCE_SECONDS: Final = 60
