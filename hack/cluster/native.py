@@ -97,12 +97,13 @@ def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool, with_s
 
 
 def _serving(layout: Layout) -> list[Step]:
-    """What models are served by. Its builds come after Kubernetes', one after the other: each takes all cores."""
+    """What models are served by. Its builds begin with Kubernetes', at a lower priority: they take what that leaves while it
+    downloads and links, and all cores after it."""
     there = ("control plane", "containerd", "kubectl")
     return [
         Step("envoy program", lambda: fetched.envoy(layout).parent.name, ("machine",)),
-        Step("kserve program", lambda: binaries.build(layout, module=binaries.KSERVE), ("programs",)),
-        Step("gateway program", lambda: binaries.build(layout, module=binaries.GATEWAY), ("kserve program",)),
+        Step("kserve program", lambda: binaries.build(layout, module=binaries.KSERVE), ("machine",)),
+        Step("gateway program", lambda: binaries.build(layout, module=binaries.GATEWAY), ("machine",)),
         Step("prometheus", lambda: _prometheus(layout), (*there, "gateway program")),
         Step("prometheus serves", lambda: _prometheus_serves(layout), ("prometheus", "node")),
         Step("kserve", lambda: _kserve(layout), (*there, "kserve program")),
@@ -117,7 +118,11 @@ def _storing(layout: Layout) -> list[Step]:
     """The optional store, built after all that every cluster needs."""
     needs = ("control plane", "containerd", "kubectl", "storage", "store program")
     return [
-        Step("store program", lambda: binaries.build(layout, module=binaries.STORE), ("gateway program",)),
+        Step(
+            "store program",
+            lambda: binaries.build(layout, module=binaries.STORE),
+            ("programs", "kserve program", "gateway program"),
+        ),
         Step("store", lambda: _store(layout), needs),
         Step("store serves", lambda: _store_serves(layout), ("store", "node", "dns")),
     ]

@@ -61,7 +61,7 @@ def dataset(say: Narrator) -> None:
 def training(say: Narrator) -> int:
     """The step of the newest checkpoint that was seen before the kill: training must not go back behind it."""
     with say.step("A TrainingJob", "Two workers learn which flights arrive more than 15 minutes late."):
-        say.run(f"{KUBECTL} apply -f examples/trainingjob-flights.yaml")
+        say.run(f"{KUBECTL} apply -f examples/model-flights.yaml -f examples/trainingjob-flights.yaml")
         job = say.watch(
             "tj/flights",
             lambda tj: bool(_checkpoint(tj)) and step_of(tj) > int(_checkpoint(tj)["step"]),

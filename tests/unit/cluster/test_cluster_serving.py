@@ -86,9 +86,8 @@ def test_training_waits_for_nothing_of_serving(steps: list[Step]):
     assert _before(steps, "kuberay serves").isdisjoint(serving)
 
 
-def test_no_two_go_builds_share_the_cores(steps: list[Step]):
-    assert "programs" in _before(steps, "kserve program")
-    assert "kserve program" in _before(steps, "gateway program")
+def test_only_what_a_cluster_cannot_do_without_is_built_at_full_priority() -> None:
+    assert [module.urgent for module in binaries.MODULES] == [True, False, False]
 
 
 def test_cluster_dns_answers_before_an_envoy_looks_for_its_controller(steps: list[Step]):
