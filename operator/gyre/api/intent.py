@@ -15,8 +15,10 @@ def contains(live: Any, intent: Any) -> bool:
 
     What the API server drops because it is empty counts as said: `""`, `false`, `0`, `[]` and `{}`.
     """
-    if live is None and not intent:
+    if live == intent:  # of most parts, and found out in C
         return True
+    if live is None:
+        return not intent
     if isinstance(intent, Mapping):
         return isinstance(live, Mapping) and all(contains(live.get(key), value) for key, value in intent.items())
     if isinstance(intent, list | tuple):
@@ -25,4 +27,4 @@ def contains(live: Any, intent: Any) -> bool:
             and len(live) == len(intent)
             and all(contains(a, b) for a, b in zip(live, intent, strict=True))
         )
-    return bool(live == intent)
+    return False
