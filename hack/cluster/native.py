@@ -97,8 +97,9 @@ def table(layout: Layout, *, fresh: bool, first: bool, with_images: bool, with_s
 
 
 def _serving(layout: Layout) -> list[Step]:
-    """What models are served by. Its builds begin with Kubernetes', at a lower priority: they take what that leaves while it
-    downloads and links, and all cores after it."""
+    """What models are served by. Its builds begin with Kubernetes', so that cores are busy while one of them downloads or links.
+    They are `nice`, which counts only where the kernel does not schedule by session (sched_autogroup_enabled): elsewhere the
+    three share the cores, and Kubernetes is ready later, all of it not."""
     there = ("control plane", "containerd", "kubectl")
     return [
         Step("envoy program", lambda: fetched.envoy(layout).parent.name, ("machine",)),

@@ -192,5 +192,10 @@ def test_a_program_out_of_a_wheel_can_be_run(tmp_path: Path):
 
 
 def test_a_small_machine_compiles_with_the_compilers_own_care_for_memory() -> None:
-    assert binaries.compiler_memory(15.6) == {}
-    assert binaries.compiler_memory(16)["GOGC"] == "off"
+    assert binaries.compiler_memory(15.6, cores=2) == {}
+    assert binaries.compiler_memory(16, cores=2)["GOGC"] == "off"
+
+
+def test_many_cores_are_many_compilers_that_share_the_memory() -> None:
+    assert binaries.compiler_memory(16, cores=8) == {}
+    assert binaries.compiler_memory(64, cores=8)["GOGC"] == "off"
