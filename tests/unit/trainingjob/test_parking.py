@@ -89,6 +89,15 @@ def test_a_worker_lost_inside_an_attempt_is_counted_told_and_shown() -> None:
     assert bench.status["failures"] == {"NodeLost": 1}
 
 
+def test_a_run_that_measures_its_model_says_so_and_not_that_it_trains() -> None:
+    bench = Bench().started()
+    bench.wait(15)
+    bench.says("Evaluating", step=100, totalSteps=100)
+    decision = bench.settle()
+    assert (decision.reason, bench.status["progress"]["state"]) == ("Evaluating", "Evaluating")
+    assert "estimatedFinish" not in bench.status["progress"]
+
+
 def test_a_worker_that_ran_out_of_memory_is_told_from_its_pod() -> None:
     bench = Bench().started()
     killed = make.container("ray-worker", died_before=make.oom_killed(make.at(28)), restarts=1)

@@ -21,7 +21,7 @@ from gyre.api.kind import Outcome
 from gyre.kinds.trainingjob.ledger import millis
 from gyre.kinds.trainingjob.model import TrainingJob
 
-STATES = ("Starting", "Verifying", "Restoring", "Running", "Recovering", "Parked", "Succeeded", "Failed")
+STATES = ("Starting", "Verifying", "Restoring", "Running", "Recovering", "Evaluating", "Parked", "Succeeded", "Failed")
 CLASSES = ("User", "StorageNotWritable", "DatasetChanged", "RestoreFailed", "Framework", "Nonsense")
 
 

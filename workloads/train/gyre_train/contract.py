@@ -19,7 +19,9 @@ PROGRESS_LIMIT: Final = 64 * 1024  # bytes of progress.json
 RESTARTS_KEPT: Final = 10
 METRICS_KEPT: Final = 50
 
-State = Literal["Starting", "Verifying", "Restoring", "Running", "Recovering", "Parked", "Succeeded", "Failed"]
+State = Literal[
+    "Starting", "Verifying", "Restoring", "Running", "Recovering", "Evaluating", "Parked", "Succeeded", "Failed"
+]
 FailureClass = Literal["User", "StorageNotWritable", "DatasetChanged", "RestoreFailed", "Framework"]
 
 

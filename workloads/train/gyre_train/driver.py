@@ -188,6 +188,7 @@ class Driver:
         raise Failed("User" if fault.kind == "User" else "Framework", fault.message) from error
 
     def _finish(self) -> None:
+        self._enter("Evaluating")
         name = checkpoint.latest(self.files, self.folder)
         try:
             if self.spec.tabular is not None:

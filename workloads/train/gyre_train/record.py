@@ -5,7 +5,7 @@ Never      does IO or reads a clock: every event carries `at` (milliseconds sinc
 
 Events are the methods of `Record`; `hub.py` carries them from workers and controller to the driver.
 
-    Starting ─▶ Verifying ─▶ Restoring ─▶ Running ─▶ Succeeded | Failed | Parked
+    Starting ─▶ Verifying ─▶ Restoring ─▶ Running ─▶ Evaluating ─▶ Succeeded | Failed | Parked
                                  ▲           │
                                  └ Recovering┘   a worker was lost
 """

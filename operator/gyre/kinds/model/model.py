@@ -160,7 +160,7 @@ class ModelStatus(Status):
     versions: BigCount | None = None
     """How many there are."""
     headline: Annotated[str, *clipped(128)] | None = None
-    """The metric that speaks for the latest version: `auc 0.7123`."""
+    """The metric that speaks for the champion, without one for the latest version: `auc 0.7123`."""
     latest: Latest | None = None
     """The version whose run finished last."""
     best: Best | None = None
@@ -192,7 +192,7 @@ class Model(
         Column("Versions", ".status.versions", type="integer"),
         Column("Champion", ".status.champion.name", description="What services that track it serve"),
         Column("Latest", ".status.latest.name"),
-        Column("Metric", ".status.headline"),
+        Column("Metric", ".status.headline", description="Of the champion; without one, of the latest version"),
         Column("Best", ".status.best.name", priority=1),
         Column("Retrained", ".status.retrain.lastTime", type="date", priority=1),
         Column("Outcome", ".status.retrain.lastOutcome", priority=1),

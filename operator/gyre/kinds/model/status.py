@@ -77,16 +77,16 @@ def summarize(model: Model, seen: Observed, decision: Decision, now: datetime) -
     uses = tuple(InUse(version=v.name, by=str(use)) for v in seen.versions for use in v.in_use_by)[:MAX_USES_SHOWN]
     facts = Facts(model, seen, uses)
     conditions = (*standard(decision, model.generation), *report(CONDITIONS, facts, model.generation))
-    leader = best(model, seen)
+    leader, champion = best(model, seen), champion_of(model, seen, ledger_of(seen))
     metric, ledger = model.spec.objective.metric if model.spec.objective else None, ledger_of(seen)
     return ModelStatus(
         observed_generation=model.generation,
         conditions=merge(model.status.conditions, conditions, now),
         versions=len(seen.versions),
-        headline=(headline(seen.latest.metrics, metric) or None) if seen.latest else None,
+        headline=headline(speaks.metrics, metric) or None if (speaks := champion or seen.latest) else None,
         latest=_latest(seen.latest, metric) if seen.latest else None,
         best=Best(name=leader[0], value=leader[1]) if leader else None,
-        champion=_champion(model, seen, ledger),
+        champion=Champion(name=champion.name, digest=champion.digest or None) if champion else None,
         history=history(model, seen, ledger, metric),
         retrain=retraining(model, seen, ledger, now),
         rolled_back=rolled_back(withdrawn(ledger, seen)),
@@ -104,11 +104,6 @@ def _latest(version: ModelVersionView, metric: str | None) -> Latest:
         metrics=tuple(Metric(name=name, value=version.metrics[name]) for name in names),
         time=moment(version.time),
     )
-
-
-def _champion(model: Model, seen: Observed, ledger: Ledger) -> Champion | None:
-    leader = champion_of(model, seen, ledger)
-    return Champion(name=leader.name, digest=leader.digest or None) if leader else None
 
 
 def history(model: Model, seen: Observed, ledger: Ledger, metric: str | None) -> tuple[Past, ...]:

@@ -25,6 +25,7 @@ class Reason(Term):
     CONTAINER_CONFIG = "ContainerConfigError", "a container cannot be made, often for a missing Secret or key"
     RUNNING = "Running", "training"
     RECOVERING = "Recovering", "workers were lost and come back inside the attempt"
+    EVALUATING = "Evaluating", "training is over; the model is measured and its artifact written"
     SILENT = "Silent", "the driver has not spoken for long"
     PREEMPTION_NOTICE = "PreemptionNotice", "pods will be taken away; a checkpoint is being written"
     PARKING = "Parking", "suspended or out of money: waiting for a checkpoint"

@@ -82,6 +82,8 @@ def _what_runs(job: TrainingJob, look: Look, ledger: Ledger) -> tuple[Reason, st
         return Reason.STARTING, f"attempt {number} is starting{_doing(said, spoken.state if spoken else '')}"
     if spoken.state == "Recovering":
         return Reason.RECOVERING, f"attempt {number} lost workers and starts them again"
+    if spoken.state == "Evaluating":
+        return Reason.EVALUATING, f"attempt {number} has trained: it measures the model and writes its artifact"
     return Reason.RUNNING, f"attempt {number} is training"
 
 

@@ -43,7 +43,7 @@ from gyre.stats import daly
 
 URI: Final = re.compile(r"[a-z][-+.a-z0-9]*://[^\s]+")
 STATES: Final = frozenset(
-    ["Starting", "Verifying", "Restoring", "Running", "Recovering", "Parked", "Succeeded", "Failed"]
+    ["Starting", "Verifying", "Restoring", "Running", "Recovering", "Evaluating", "Parked", "Succeeded", "Failed"]
 )
 ENDING_OF: Final = {End.SUCCEEDED: Ending.SUCCEEDED, End.PARKED: Ending.PARKED, End.FAILED: Ending.FAILED}
 STALE: Final = 3
