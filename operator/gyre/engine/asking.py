@@ -1,7 +1,8 @@
 """HTTP GETs of things in the cluster that are no API objects: metrics of a pod, a route as its clients see it.
 
 Promises   an answer within two seconds, whatever happens; never raises; never half an answer, since counters that are cut off
-           look like counters that began anew; one that is young enough is given again, so that several looks ask once.
+           look like counters that began anew; one that is young enough is given again, so that several looks ask once; each
+           question is that of a new caller, on a connection of its own.
 Never      follows a redirect, uses a proxy, sends a credential that it was not handed, or judges a certificate: whoever asks
            over TLS asks whether somebody is let in, not who answers.
 """
@@ -67,7 +68,12 @@ class Asker:
         """Made at the first question: a session belongs to the running loop."""
         if self._session is None:
             limit = aiohttp.ClientTimeout(total=LIMIT_SECONDS)
-            self._session = aiohttp.ClientSession(timeout=limit, trust_env=False, headers={"User-Agent": "gyre"})
+            # A connection for each question: one that is kept goes on as it was opened, at a listener that asks nobody for a
+            # certificate or knows no route yet, and always at the same of a gateway's pods; a new caller is told otherwise.
+            each = aiohttp.TCPConnector(force_close=True)
+            self._session = aiohttp.ClientSession(
+                connector=each, timeout=limit, trust_env=False, headers={"User-Agent": "gyre"}
+            )
         return self._session
 
 

@@ -15,6 +15,8 @@ from gyre.engine import asking
 from gyre.engine.asking import Asker
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CALLER = web.RequestKey("caller", str)
+"""The other end of the connection: a request has lost it once it is answered."""
 Story = Callable[[Asker, str, "Clock"], Awaitable[Any]]
 
 
@@ -32,6 +34,7 @@ def tell(story: Story, *, text: str = "up 1\n", status: int = 200, wait: float =
 
     async def answer(request: web.Request) -> web.Response:
         asked.append(request)
+        request[CALLER] = str(request.transport and request.transport.get_extra_info("peername"))
         await asyncio.sleep(wait)
         return web.Response(status=status, text=text, headers={"Location": "/elsewhere"})
 
@@ -84,6 +87,16 @@ def test_answers_to_other_headers_are_kept_apart():
 
     _, asked = tell(story)
     assert len(asked) == 2
+
+
+def test_each_question_is_a_new_callers_and_not_one_on_a_connection_that_was_open_before():
+    async def story(asker: Asker, url: str, clock: Clock) -> None:
+        for seconds in (0.0, 1.0, 2.0):
+            clock.seconds = seconds
+            await asker.ask(url)
+
+    _, asked = tell(story)
+    assert len({request[CALLER] for request in asked}) == len(asked) == 3
 
 
 def test_silence_is_an_answer_that_says_why(monkeypatch: pytest.MonkeyPatch):
