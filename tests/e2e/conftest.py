@@ -22,6 +22,8 @@ from gyre.api import gvks
 from gyre.kinds import KINDS
 
 OPERATOR_IMAGE = "localhost/gyre-operator:dev"
+AT_ONCE = 30
+"""Lines of a failure that are shown when it happens."""
 FAILED = pytest.StashKey[bool]()
 FIGURES = pytest.StashKey[Figures]()
 
@@ -144,9 +146,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.failed:
         item.stash[FAILED] = True
+        tell_at_once(item.config, report)
     if report.when == "call":
-        item.config.stash[FIGURES].outcome(item.name, report.outcome, report.duration)
+        figures = item.config.stash[FIGURES]
+        figures.outcome(item.name, report.outcome, report.duration)
+        figures.write()  # now: a run that is cut off has measured all the same
     return report  # type: ignore[return-value]
+
+
+def tell_at_once(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Why it failed: the whole is told at the end, which is an hour away."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        terminal.write_line("")
+        for line in report.longreprtext.splitlines()[-AT_ONCE:]:
+            terminal.write_line(line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -155,4 +169,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("measured on the cluster")
         for line in figures.lines():
             terminalreporter.write_line(line)
-    figures.write()

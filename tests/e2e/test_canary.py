@@ -107,8 +107,10 @@ def test_a_bad_version_is_rolled_back_and_quarantined(served: Place, figures: Fi
         total = callers.total()
     assert weights.seen == sorted(weights.seen), f"weights went back before the verdict: {weights.seen}"
     assert serving.quarantined(gis) == [bad]
-    # `gis` is of the moment of the verdict: the gateway had not confirmed the route yet.
-    serving.until(served, "is told", lambda gis: condition(gis, "Ready")["reason"] == "RevisionQuarantined", seconds=60)
+    # Until here `gis` was of the moment of the verdict, when the gateway had not confirmed the route yet.
+    gis = serving.until(
+        served, "is told", lambda gis: condition(gis, "Ready")["reason"] == "RevisionQuarantined", seconds=60
+    )
     assert condition(gis, "Available")["status"] == "True"
     assert bad in condition(gis, "Ready")["message"]
     spoilt = sum(n for status, n in total["versions"][bad].items() if status != "200")
