@@ -120,6 +120,8 @@ def head_lost(look: Look) -> Failure | None:
     if not ran:
         return None
     head = look.head
+    if head is None and not look.attempt.head_pod and (look.progress is None or not silent(look, halved=True)):
+        return None  # it was never seen: its pod comes on another watch than what speaks of it, perhaps later
     if head is None:
         name = look.progress.head_pod if look.progress else look.attempt.head_pod
         return Failure(C.NODE_LOST, f"the head pod {name} is gone")
