@@ -36,11 +36,6 @@ def version(number: int, auc: str | None, **more: Any) -> Any:
     return a_version(f"delay-{number}", auc=auc, finished=f"2026-11-23T07:{number:02d}:00Z", **more)
 
 
-def registered(version: Any) -> Any:
-    condition = {"type": "Ready", "status": "True", "reason": "Registered", "observedGeneration": 1}
-    return {**version, "status": {"observedGeneration": 1, "conditions": [condition]}}
-
-
 def truth(status: Any) -> dict[str, str]:
     return {c["type"]: c["status"] for c in status["conditions"]}
 
@@ -59,19 +54,13 @@ def test_the_latest_is_the_one_whose_run_finished_last_whatever_the_names():
 
 
 def test_the_metric_shown_is_the_champions_whatever_the_latest_reports():
-    versions = [registered(version(1, "0.7")), registered(version(2, "0.9")), registered(version(3, None))]
+    versions = [ready(version(1, "0.7")), ready(version(2, "0.9")), ready(version(3, None))]
     _, status = look(a_model(objective=AUC), *versions)
     assert (status["champion"]["name"], status["headline"]) == ("delay-2", "auc 0.9000")
 
 
 def test_without_a_champion_the_metric_shown_is_the_latests():
-    _, status = look(
-        a_model(objective=AUC),
-        version(
-            1,
-            "0.7",
-        ),
-    )
+    _, status = look(a_model(objective=AUC), version(1, "0.7"))
     assert "champion" not in status
     assert status["headline"] == "auc 0.7000"
 

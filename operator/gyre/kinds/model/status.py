@@ -77,13 +77,14 @@ def summarize(model: Model, seen: Observed, decision: Decision, now: datetime) -
     uses = tuple(InUse(version=v.name, by=str(use)) for v in seen.versions for use in v.in_use_by)[:MAX_USES_SHOWN]
     facts = Facts(model, seen, uses)
     conditions = (*standard(decision, model.generation), *report(CONDITIONS, facts, model.generation))
-    leader, champion = best(model, seen), champion_of(model, seen, ledger_of(seen))
     metric, ledger = model.spec.objective.metric if model.spec.objective else None, ledger_of(seen)
+    leader, champion = best(model, seen), champion_of(model, seen, ledger)
+    speaks = champion or seen.latest
     return ModelStatus(
         observed_generation=model.generation,
         conditions=merge(model.status.conditions, conditions, now),
         versions=len(seen.versions),
-        headline=headline(speaks.metrics, metric) or None if (speaks := champion or seen.latest) else None,
+        headline=(headline(speaks.metrics, metric) or None) if speaks else None,
         latest=_latest(seen.latest, metric) if seen.latest else None,
         best=Best(name=leader[0], value=leader[1]) if leader else None,
         champion=Champion(name=champion.name, digest=champion.digest or None) if champion else None,
